@@ -1,0 +1,18 @@
+//! A part of a document.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "chunk")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub content_id: Uuid,
+    pub document_id: Uuid,
+    /// Place in the document, from 0.
+    pub position: i32,
+    /// The headings above it, outermost first.
+    pub headings: Vec<String>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

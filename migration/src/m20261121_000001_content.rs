@@ -1,0 +1,19 @@
+//! Users, content and the detail table of each kind.
+
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = include_str!("sql/000001_content_up.sql");
+        manager.get_connection().execute_unprepared(sql).await.map(drop)
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = include_str!("sql/000001_content_down.sql");
+        manager.get_connection().execute_unprepared(sql).await.map(drop)
+    }
+}

@@ -1,0 +1,19 @@
+//! Embedding spaces, partitioned vectors and the queue of texts to embed.
+
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = include_str!("sql/000002_embedding_up.sql");
+        manager.get_connection().execute_unprepared(sql).await.map(drop)
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = include_str!("sql/000002_embedding_down.sql");
+        manager.get_connection().execute_unprepared(sql).await.map(drop)
+    }
+}

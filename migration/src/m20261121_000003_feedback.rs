@@ -1,0 +1,19 @@
+//! What people did with content, and how rare each word is.
+
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = include_str!("sql/000003_feedback_up.sql");
+        manager.get_connection().execute_unprepared(sql).await.map(drop)
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = include_str!("sql/000003_feedback_down.sql");
+        manager.get_connection().execute_unprepared(sql).await.map(drop)
+    }
+}

@@ -1,0 +1,1 @@
+DROP TABLE job, entry, sample, chunk, document, song, content, "user";

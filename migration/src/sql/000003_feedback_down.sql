@@ -1,0 +1,1 @@
+DROP TABLE lexeme_total, lexeme, feedback;

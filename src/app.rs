@@ -1,0 +1,325 @@
+//! The one place that wires things together; `main` and the tests use it.
+
+use std::time::Duration;
+
+use async_graphql::Variables;
+use secrecy::SecretString;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::auth::{self, Role, Tokens};
+use crate::config::Config;
+use crate::dev::{DataFolder, FolderLock, SetupError};
+use crate::graphql::{self, KindredSchema, RequestContext};
+use crate::http;
+use crate::model::song::Template;
+use crate::model::viewer::AnonymousReads;
+use crate::model::{Clock, Kind, Viewer};
+use crate::service::{IndexPolicy, Services, Settings};
+use crate::store::{self, embedding::IndexBuild};
+use crate::worker::Worker;
+use crate::{embed, service};
+
+/// The demo catalogue, one song a line.
+pub const DEMO: &str = include_str!("../demo/songs.jsonl");
+
+/// Above this many rows the embedded database builds an index, which blocks it meanwhile.
+const EMBEDDED_INDEX_ROWS: u32 = 50_000;
+const INDEX_ROWS: u32 = 5_000;
+/// Open requests have this long to end when the server stops.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// Why the program cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error("{0}")]
+    Secret(#[from] auth::SecretError),
+    #[error(
+        "production needs a secret that signs tokens; set `JWT_SECRET`, for example to the output of `openssl rand -hex 32`"
+    )]
+    NoSecret,
+    #[error(transparent)]
+    Template(#[from] crate::model::song::TemplateError),
+    #[error("`{0}` is no origin; an origin looks like `https://example.com`")]
+    Origin(String),
+    #[error("cannot use the database: {}", chain(.0))]
+    Store(#[from] store::Error),
+    #[error("cannot start: {}", chain(.0))]
+    Service(#[from] service::Error),
+    #[error("cannot load the embedding model: {}", chain(.0))]
+    Embed(#[from] embed::Error),
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: String, source: std::io::Error },
+    #[error("the server stopped: {0}")]
+    Serve(#[source] std::io::Error),
+    #[error("the demo catalogue could not be loaded: {0}")]
+    Demo(String),
+}
+
+/// An error with its causes, for the operator.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// The whole program, wired.
+pub struct App {
+    pub services: Services,
+    pub schema: KindredSchema,
+    pub tokens: Tokens,
+    pub config: Config,
+    lock: Option<FolderLock>,
+    // Last, so that it stops after everything that uses it.
+    #[cfg(feature = "embedded-db")]
+    _embedded: Option<crate::dev::EmbeddedDatabase>,
+}
+
+/// What the commands that open a database need of it.
+pub struct Opened {
+    pub options: store::Options,
+    pub folder_lock: Option<FolderLock>,
+    #[cfg(feature = "embedded-db")]
+    pub embedded: Option<crate::dev::EmbeddedDatabase>,
+}
+
+/// Finds the database: the one of the URL, or the embedded one, which is started.
+///
+/// `folder_lock` must be held for the embedded database.
+pub fn open(config: &Config, folder_lock: Option<FolderLock>) -> Result<Opened, SetupError> {
+    if let Some(url) = &config.database_url {
+        let options = store::Options {
+            url: url.clone(),
+            min_connections: config.db_min_pool_size.min(config.db_max_pool_size),
+            max_connections: config.db_max_pool_size,
+            command_timeout: Duration::from_secs(config.db_command_timeout),
+        };
+        return Ok(Opened {
+            options,
+            folder_lock,
+            #[cfg(feature = "embedded-db")]
+            embedded: None,
+        });
+    }
+    open_embedded(config, folder_lock)
+}
+
+#[cfg(feature = "embedded-db")]
+fn open_embedded(config: &Config, folder_lock: Option<FolderLock>) -> Result<Opened, SetupError> {
+    let folder = DataFolder::open(config.data_dir.as_deref())?;
+    let embedded = crate::dev::EmbeddedDatabase::start(folder.path())?;
+    let options = store::Options {
+        url: embedded.url().into(),
+        // The engine serves one connection; a second one would wait for ever.
+        min_connections: 1,
+        max_connections: 1,
+        command_timeout: Duration::from_secs(config.db_command_timeout),
+    };
+    Ok(Opened { options, folder_lock, embedded: Some(embedded) })
+}
+
+#[cfg(not(feature = "embedded-db"))]
+fn open_embedded(_config: &Config, _lock: Option<FolderLock>) -> Result<Opened, SetupError> {
+    Err(SetupError::NoEmbedded)
+}
+
+/// The secret that signs tokens: the configured one, or in development the data folder's own.
+pub fn secret(config: &Config) -> Result<SecretString, StartError> {
+    use secrecy::ExposeSecret;
+    match &config.jwt_secret {
+        Some(secret) => Ok(auth::parse(secret.expose_secret())?),
+        None if config.is_development() => {
+            Ok(DataFolder::open(config.data_dir.as_deref())?.secret()?)
+        }
+        None => Err(StartError::NoSecret),
+    }
+}
+
+impl App {
+    /// Opens the database, brings it up to date and wires everything.
+    pub async fn build(
+        config: Config,
+        folder_lock: Option<FolderLock>,
+    ) -> Result<Self, StartError> {
+        let tokens = Tokens::new(&secret(&config)?);
+        let settings = settings(&config)?;
+        let embedder = embed::from_backend(config.embedder)?;
+        let opened = open(&config, folder_lock)?;
+        store::migrate(&opened.options).await?;
+        let db = store::connect(&opened.options).await?;
+        let services = Services::start(db, embedder, settings).await?;
+        let schema = graphql::schema(services.clone());
+        Ok(Self {
+            services,
+            schema,
+            tokens,
+            config,
+            lock: opened.folder_lock,
+            #[cfg(feature = "embedded-db")]
+            _embedded: opened.embedded,
+        })
+    }
+
+    /// Fills an empty embedded catalogue with the demo songs. Returns how many it wrote.
+    pub async fn seed_demo(&self) -> Result<usize, StartError> {
+        let viewer = self.operator();
+        let is_embedded = self.config.database_url.is_none();
+        if !is_embedded || self.has_songs(viewer).await? {
+            return Ok(0);
+        }
+        let rows: Result<Vec<serde_json::Value>, _> =
+            DEMO.lines().map(serde_json::from_str).collect();
+        let rows = rows.map_err(|error| StartError::Demo(error.to_string()))?;
+        for batch in rows.chunks(crate::model::limits::INGEST_ROWS) {
+            self.ingest(viewer, batch).await?;
+        }
+        Worker::new(self.services.clone()).run_until_idle().await?;
+        Ok(rows.len())
+    }
+
+    async fn has_songs(&self, viewer: Viewer) -> Result<bool, StartError> {
+        // Soft-deleted songs count: a catalogue that somebody emptied stays empty.
+        let stats = self.services.holds_any(viewer, Kind::Song).await?;
+        Ok(stats)
+    }
+
+    async fn ingest(&self, viewer: Viewer, rows: &[serde_json::Value]) -> Result<(), StartError> {
+        let query = "mutation ($rows: [SongInput!]!) { ingestSongs(rows: $rows) { rejected } }";
+        let response = self.execute(viewer, query, json!({ "rows": rows })).await;
+        match response.errors.first() {
+            Some(error) => Err(StartError::Demo(error.message.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Answers a request of this very process.
+    pub async fn execute(
+        &self,
+        viewer: Viewer,
+        query: &str,
+        variables: serde_json::Value,
+    ) -> async_graphql::Response {
+        let request = async_graphql::Request::new(query)
+            .variables(Variables::from_json(variables))
+            .data(RequestContext::new(&self.services, viewer));
+        self.schema.execute(request).await
+    }
+
+    /// Whoever runs the program may do everything.
+    pub fn operator(&self) -> Viewer {
+        Viewer::Admin(Uuid::nil())
+    }
+
+    /// A token for an administrator, good for a day.
+    pub fn admin_token(&self) -> Result<String, auth::TokenError> {
+        let day = Duration::from_secs(24 * 60 * 60);
+        self.tokens.issue(Uuid::nil(), Role::Admin, Clock.now(), day)
+    }
+
+    /// Listens; port 0 takes a free port.
+    pub async fn listen(&self) -> Result<TcpListener, StartError> {
+        let address = (self.config.host, self.config.port);
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|source| StartError::Listen {
+            address: format!("{}:{}", self.config.host, self.config.port),
+            source,
+        })?;
+        if let (Some(lock), Ok(address)) = (&self.lock, listener.local_addr()) {
+            lock.announce(&reachable(address))?;
+        }
+        Ok(listener)
+    }
+
+    /// Answers requests, and embeds what is queued if `worker` says so, until `stop` turns true.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        runs_worker: RunsWorker,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), StartError> {
+        let router = http::router(http::State::new(self)?);
+        let worker = match runs_worker {
+            RunsWorker::Yes => Some(tokio::spawn({
+                let worker = Worker::new(self.services.clone());
+                let stop = stop.clone();
+                async move { worker.run(stop).await }
+            })),
+            RunsWorker::No => None,
+        };
+        let stopped = until(stop.clone());
+        let server = axum::serve(listener, router).with_graceful_shutdown(stopped).into_future();
+        let deadline = async {
+            until(stop).await;
+            tokio::time::sleep(SHUTDOWN).await;
+        };
+        let outcome = tokio::select! {
+            outcome = server => outcome.map_err(StartError::Serve),
+            // A client that keeps its connection open must not keep the server from ending.
+            () = deadline => Ok(()),
+        };
+        if let Some(worker) = worker {
+            drop(tokio::time::timeout(SHUTDOWN, worker).await);
+        }
+        drop(tokio::time::timeout(SHUTDOWN, self.services.db().close()).await);
+        outcome
+    }
+}
+
+/// Whether a server embeds what is queued, or leaves that to `kindred work`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunsWorker {
+    Yes,
+    No,
+}
+
+async fn until(mut stop: watch::Receiver<bool>) {
+    // An error means that nobody can stop us any more; then there is nothing to wait for.
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// The address under which this machine reaches a listener.
+pub fn reachable(address: std::net::SocketAddr) -> String {
+    let host = match address.ip() {
+        ip if ip.is_unspecified() && ip.is_ipv6() => "[::1]".to_owned(),
+        ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        std::net::IpAddr::V4(ip) => ip.to_string(),
+    };
+    format!("http://{host}:{}", address.port())
+}
+
+fn settings(config: &Config) -> Result<Settings, StartError> {
+    let index_rows = config.index_rows.unwrap_or(match config.database_url {
+        Some(_) => INDEX_ROWS,
+        None => EMBEDDED_INDEX_ROWS,
+    });
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1);
+    Ok(Settings {
+        anonymous_reads: match config.is_development() {
+            true => AnonymousReads::On,
+            false => AnonymousReads::Off,
+        },
+        default_recommendations: config
+            .default_recommendation_limit
+            .min(config.max_recommendation_limit) as usize,
+        max_recommendations: config.max_recommendation_limit as usize,
+        song_template: Template::parse(&config.song_template)?,
+        index: IndexPolicy {
+            exact_rows: config.exact_search_rows.into(),
+            index_rows: index_rows.into(),
+            build: IndexBuild {
+                memory_mb: config.index_memory_mb,
+                parallel_workers: u32::try_from(workers).unwrap_or(1).min(8),
+            },
+        },
+    })
+}

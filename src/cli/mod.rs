@@ -1,0 +1,143 @@
+//! The commands. Each is a file; what can be piped has `--json`.
+//!
+//! To add a command: write its file, list it in [`Command`] and in [`dispatch`].
+
+mod client;
+mod doctor;
+mod embed;
+mod ingest;
+mod migrate;
+mod output;
+mod serve;
+mod stats;
+mod token;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::StartError;
+use crate::config::{Config, LogFormat};
+use crate::dev::SetupError;
+
+/// Semantic search and recommendations over your own catalogue, through GraphQL
+#[derive(Debug, Parser)]
+#[command(name = "kindred", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer requests, and embed what is queued (the default)
+    Serve(serve::Serve),
+    /// Embed what is queued, without answering requests
+    Work,
+    /// Take rows into the catalogue from a file
+    Ingest(ingest::Ingest),
+    /// Embed rows whose vectors are missing or belong to an older text
+    Embed(embed::Embed),
+    /// Bring the tables up to date, or remove them
+    Migrate(migrate::Migrate),
+    /// Print a token for the API
+    Token(token::Token),
+    /// Print the GraphQL schema
+    Schema,
+    /// Show what the catalogue holds
+    Stats(stats::Stats),
+    /// Check the database, the model and the settings, and say what to do
+    Doctor(doctor::Doctor),
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error("{message}")]
+    Usage { message: String, hint: Option<&'static str> },
+    #[error("{0}")]
+    File(String),
+    #[error("the server at {url} cannot be reached: {source}")]
+    Unreachable { url: String, source: reqwest::Error },
+    #[error("the server answered: {0}")]
+    Answer(String),
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+    #[error(transparent)]
+    Import(#[from] crate::service::import::Error),
+    #[error(transparent)]
+    Service(#[from] crate::service::Error),
+}
+
+type CliResult = Result<ExitCode, CliError>;
+
+/// The exit code when some rows were rejected and the others were written.
+const SOME_REJECTED: u8 = 2;
+
+/// Runs the command of the command line.
+pub async fn run() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging(&cli.config);
+    match dispatch(cli).await {
+        Ok(code) => code,
+        // Whoever reads our output has enough of it: that is no failure.
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            output::note(&format!("error: {error}"));
+            if let CliError::Usage { hint: Some(hint), .. } = &error {
+                output::note(&format!("hint: {hint}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(Cli { command, config }: Cli) -> CliResult {
+    match command.unwrap_or(Command::Serve(serve::Serve::default())) {
+        Command::Serve(command) => serve::run(command, config).await,
+        Command::Work => serve::work(config).await,
+        Command::Ingest(command) => ingest::run(command, config).await,
+        Command::Embed(command) => embed::run(command, config).await,
+        Command::Migrate(command) => migrate::run(&command, &config).await,
+        Command::Token(command) => token::run(&command, &config),
+        Command::Schema => {
+            output::text(crate::graphql::sdl().trim_end())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Stats(command) => stats::run(command, config).await,
+        Command::Doctor(command) => doctor::run(&command, &config).await,
+    }
+}
+
+/// Logs go to standard error, so that standard output can be piped.
+fn start_logging(config: &Config) {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let outcome = match config.log_format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    // A logger that is there already is as good.
+    drop(outcome);
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,151 @@
+//! Settings: each is a flag, an environment variable, a default and a line of help.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use secrecy::SecretString;
+
+use crate::embed::Backend;
+use crate::model::song::Template;
+
+/// Where the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// Everybody may read the shared catalogue, GraphiQL and introspection are on.
+    Development,
+    /// Reading needs a token; GraphiQL and introspection are for administrators.
+    Production,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Every setting. `Debug` does not show secrets.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct Config {
+    /// Folder of the embedded database and of the generated secret [default: the platform's]
+    #[arg(long, env = "KINDRED_DATA_DIR", global = true, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+
+    /// URL of a PostgreSQL 15 or newer with pgvector 0.8 or newer [default: the embedded database]
+    #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<SecretString>,
+
+    /// `development` or `production` [default: production with a database URL, else development]
+    #[arg(long = "env", env = "KINDRED_ENV", global = true, value_name = "NAME")]
+    pub environment: Option<Environment>,
+
+    /// Secret that signs tokens, at least 32 bytes; needed in production [default: generated into the data folder]
+    #[arg(long, env = "JWT_SECRET", global = true, hide_env_values = true, value_name = "SECRET")]
+    pub jwt_secret: Option<SecretString>,
+
+    /// Address to listen on
+    #[arg(long, env = "HOST", global = true, default_value = "127.0.0.1")]
+    pub host: IpAddr,
+
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, env = "PORT", global = true, default_value_t = 8080)]
+    pub port: u16,
+
+    /// Embedding model
+    #[arg(long, env = "EMBEDDER", global = true, value_enum, default_value_t = Backend::Static)]
+    pub embedder: Backend,
+
+    /// Results of `recommend` when a query does not say how many
+    #[arg(long, env = "DEFAULT_RECOMMENDATION_LIMIT", global = true, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "COUNT")]
+    pub default_recommendation_limit: u32,
+
+    /// Most results that `recommend` gives in one page
+    #[arg(long, env = "MAX_RECOMMENDATION_LIMIT", global = true, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "COUNT")]
+    pub max_recommendation_limit: u32,
+
+    /// Text that describes a song to the model; each `[…{field}…]` vanishes where the field is missing
+    #[arg(long, env = "SONG_TEMPLATE", global = true, default_value = Template::DEFAULT, value_name = "TEMPLATE")]
+    pub song_template: String,
+
+    /// Connections that are kept open
+    #[arg(
+        long,
+        env = "DB_MIN_POOL_SIZE",
+        global = true,
+        default_value_t = 1,
+        value_name = "COUNT"
+    )]
+    pub db_min_pool_size: u32,
+
+    /// Most connections at a time
+    #[arg(long, env = "DB_MAX_POOL_SIZE", global = true, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
+    pub db_max_pool_size: u32,
+
+    /// Seconds after which a database statement is stopped
+    #[arg(long, env = "DB_COMMAND_TIMEOUT", global = true, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]
+    pub db_command_timeout: u64,
+
+    /// Up to this many candidates are compared one by one, without an index
+    #[arg(
+        long,
+        env = "EXACT_SEARCH_ROWS",
+        global = true,
+        default_value_t = 5_000,
+        value_name = "ROWS"
+    )]
+    pub exact_search_rows: u32,
+
+    /// A kind with more rows gets an HNSW index [default: 5000, with the embedded database 50000]
+    #[arg(long, env = "INDEX_ROWS", global = true, value_name = "ROWS")]
+    pub index_rows: Option<u32>,
+
+    /// Megabytes of memory for building an index
+    #[arg(long, env = "INDEX_MEMORY_MB", global = true, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "MEGABYTES")]
+    pub index_memory_mb: u32,
+
+    /// Seconds after which a request is answered with an error
+    #[arg(long, env = "REQUEST_TIMEOUT", global = true, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]
+    pub request_timeout: u64,
+
+    /// Requests that are worked on at a time; more are turned away with 503
+    #[arg(long, env = "MAX_CONCURRENT_REQUESTS", global = true, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "COUNT")]
+    pub max_concurrent_requests: u32,
+
+    /// Origins whose pages may call the API, separated by commas [default: none but its own]
+    #[arg(
+        long,
+        env = "CORS_ORIGINS",
+        global = true,
+        value_delimiter = ',',
+        value_name = "ORIGINS"
+    )]
+    pub cors_origins: Vec<String>,
+
+    /// How log lines look
+    #[arg(long, env = "LOG_FORMAT", global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// What is logged, such as `info` or `kindred=debug`
+    #[arg(long, env = "RUST_LOG", global = true, default_value = "info", value_name = "FILTER")]
+    pub log: String,
+}
+
+impl Config {
+    pub fn environment(&self) -> Environment {
+        self.environment.unwrap_or(match self.database_url {
+            Some(_) => Environment::Production,
+            None => Environment::Development,
+        })
+    }
+
+    pub fn is_development(&self) -> bool {
+        self.environment() == Environment::Development
+    }
+
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.request_timeout)
+    }
+}

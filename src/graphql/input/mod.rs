@@ -1,0 +1,6 @@
+//! What clients send.
+
+pub(super) mod example;
+pub(super) mod filter;
+pub(super) mod order;
+pub(super) mod song;

@@ -1,0 +1,57 @@
+//! Loaders: one statement for a field of every row of a list.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::dataloader::Loader;
+
+use crate::model::content::EmbeddingStatus;
+use crate::model::hit::HitPage;
+use crate::model::{NodeId, Viewer};
+use crate::service::{Error, Services};
+
+/// The rows most similar to each of several rows.
+pub(super) struct SimilarLoader {
+    pub services: Services,
+    pub viewer: Viewer,
+}
+
+/// A row, and how many similar rows are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct SimilarKey {
+    pub id: NodeId,
+    pub first: i32,
+}
+
+impl Loader<SimilarKey> for SimilarLoader {
+    type Value = HitPage;
+    type Error = Arc<Error>;
+
+    async fn load(&self, keys: &[SimilarKey]) -> Result<HashMap<SimilarKey, HitPage>, Arc<Error>> {
+        let mut by_first: HashMap<i32, Vec<NodeId>> = HashMap::new();
+        for key in keys {
+            by_first.entry(key.first).or_default().push(key.id);
+        }
+        let mut found = HashMap::with_capacity(keys.len());
+        for (first, ids) in by_first {
+            let pages = self.services.similar_to_each(self.viewer, &ids, first).await?;
+            found.extend(pages.into_iter().map(|(id, page)| (SimilarKey { id, first }, page)));
+        }
+        Ok(found)
+    }
+}
+
+/// How far the vectors of rows are.
+pub(super) struct EmbeddingStatusLoader {
+    pub services: Services,
+    pub viewer: Viewer,
+}
+
+impl Loader<NodeId> for EmbeddingStatusLoader {
+    type Value = EmbeddingStatus;
+    type Error = Arc<Error>;
+
+    async fn load(&self, ids: &[NodeId]) -> Result<HashMap<NodeId, EmbeddingStatus>, Arc<Error>> {
+        Ok(self.services.embedding_status(self.viewer, ids).await?)
+    }
+}

@@ -1,0 +1,17 @@
+//! The mutations, one file per noun.
+
+mod content;
+mod feedback;
+mod ingest;
+mod task;
+
+use async_graphql::MergedObject;
+
+/// Everything that can be changed.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    ingest::IngestMutation,
+    content::ContentMutation,
+    feedback::FeedbackMutation,
+    task::TaskMutation,
+);

@@ -1,0 +1,109 @@
+//! Interfaces that every kind of content has.
+
+use async_graphql::{Context, Enum, ID, Interface};
+use chrono::{DateTime, Utc};
+
+use super::Kind;
+use super::hit::HitConnection;
+use super::song::Song;
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::Result;
+use crate::graphql::loaders::SimilarKey;
+use crate::model;
+use crate::model::NodeId;
+use crate::model::content::EmbeddingStatus as Status;
+use crate::service::Error;
+
+/// Anything that has an id of its own.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "&ID", desc = "Id across all kinds, such as `song:0192…`."))]
+pub(in crate::graphql) enum Node {
+    Song(Song),
+}
+
+/// A row of the catalogue, of any kind.
+#[derive(Interface)]
+#[graphql(
+    field(name = "id", ty = "&ID", desc = "Id across all kinds, such as `song:0192…`."),
+    field(name = "title", ty = "&String", desc = "Title of the row."),
+    field(name = "kind", ty = "&Kind", desc = "What kind of content it is."),
+    field(name = "external_id", ty = "&String", desc = "The id it was ingested with."),
+    field(name = "created_at", ty = "&DateTime<Utc>", desc = "When it was first ingested."),
+    field(name = "updated_at", ty = "&DateTime<Utc>", desc = "When it last changed."),
+    field(name = "deleted_at", ty = "&Option<DateTime<Utc>>", desc = "When it was soft-deleted."),
+    field(
+        name = "embedding_status",
+        ty = "EmbeddingStatus",
+        desc = "How far its vector is in the space that answers for its kind."
+    ),
+    field(
+        name = "similar",
+        ty = "HitConnection",
+        desc = "The rows of its kind that are most similar to it, best first.",
+        arg(name = "first", ty = "i32", default = 5, desc = "How many, from 1 to 100.")
+    )
+)]
+pub(in crate::graphql) enum Content {
+    Song(Song),
+}
+
+/// How far the vector of a row is.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(name = "EmbeddingStatus")]
+pub(in crate::graphql) enum EmbeddingStatus {
+    /// The vector belongs to the present text: the row is found by meaning.
+    Ready,
+    /// The text waits to be embedded; full text finds the row already.
+    Pending,
+    /// Every attempt to embed the text failed; see `failedTasks`.
+    Failed,
+    /// There is no vector, and nothing is queued to make one.
+    Absent,
+}
+
+impl From<model::Content> for Content {
+    fn from(content: model::Content) -> Self {
+        match content.kind() {
+            model::Kind::Song
+            | model::Kind::Document
+            | model::Kind::Chunk
+            | model::Kind::Sample
+            | model::Kind::Entry
+            | model::Kind::Job => Self::Song(Song::from(content)),
+        }
+    }
+}
+
+impl From<model::Content> for Node {
+    fn from(content: model::Content) -> Self {
+        match Content::from(content) {
+            Content::Song(song) => Self::Song(song),
+        }
+    }
+}
+
+/// The value of `embeddingStatus`, for every row of a list in one statement.
+pub(in crate::graphql) async fn embedding_status(
+    ctx: &Context<'_>,
+    id: NodeId,
+) -> Result<EmbeddingStatus> {
+    let loaded = ctx.request().embedding_status.load_one(id).await?;
+    Ok(match loaded.unwrap_or(Status::Absent) {
+        Status::Ready => EmbeddingStatus::Ready,
+        Status::Pending => EmbeddingStatus::Pending,
+        Status::Failed => EmbeddingStatus::Failed,
+        Status::Absent => EmbeddingStatus::Absent,
+    })
+}
+
+/// The value of `similar`, for every row of a list in one statement.
+pub(in crate::graphql) async fn similar(
+    ctx: &Context<'_>,
+    id: NodeId,
+    first: i32,
+) -> Result<HitConnection> {
+    let key = SimilarKey { id, first };
+    let page = ctx.request().similar.load_one(key).await?;
+    let page = page.ok_or_else(|| Error::NotFound(format!("`{id}`")))?;
+    HitConnection::load(ctx, page, None).await
+}

@@ -1,0 +1,246 @@
+//! Results of searches.
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+
+use super::content::Content;
+use super::page_info::PageInfo;
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::Result;
+use crate::model::hit::{self, HitPage, similarity_percent};
+use crate::model::{self, NodeId};
+use std::collections::HashMap;
+
+/// How a list of results can be counted.
+pub(in crate::graphql) struct Countable {
+    pub kind: model::Kind,
+    pub space: Option<String>,
+    pub filter: model::Filter,
+    pub exclude: Vec<NodeId>,
+}
+
+/// A page of results, best first.
+pub(in crate::graphql) struct HitConnection {
+    page: HitPage,
+    contents: HashMap<NodeId, model::Content>,
+    countable: Option<Countable>,
+}
+
+impl HitConnection {
+    /// Loads the rows of a page in one statement. A row that vanished meanwhile is left out.
+    pub(in crate::graphql) async fn load(
+        ctx: &Context<'_>,
+        mut page: HitPage,
+        countable: Option<Countable>,
+    ) -> Result<Self> {
+        let ids: Vec<NodeId> = page.hits.iter().map(|hit| hit.id).collect();
+        let contents = match ids.is_empty() {
+            true => HashMap::new(),
+            false => ctx.services().contents(ctx.viewer(), &ids).await?,
+        };
+        let rows = page.hits.into_iter().zip(page.cursors);
+        (page.hits, page.cursors) = rows.filter(|(hit, _)| contents.contains_key(&hit.id)).unzip();
+        Ok(Self { page, contents, countable })
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = Content> {
+        self.page.hits.iter().filter_map(|hit| Some(self.contents.get(&hit.id)?.clone().into()))
+    }
+}
+
+/// A page of results, best first.
+#[Object]
+impl HitConnection {
+    /// The results with their scores.
+    async fn edges(&self) -> Vec<HitEdge> {
+        let rows = self.page.hits.iter().zip(&self.page.cursors).zip(self.nodes());
+        rows.map(|((hit, cursor), node)| HitEdge::new(hit, cursor.clone(), node)).collect()
+    }
+
+    /// The results alone.
+    #[graphql(name = "nodes")]
+    async fn node_list(&self) -> Vec<Content> {
+        self.nodes().collect()
+    }
+
+    /// Where the page stands in its list.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::new(self.page.has_next_page, self.page.has_previous_page, &self.page.cursors)
+    }
+
+    /// How many rows could be results: those with a vector that pass the filter. `null` where that
+    /// is not known, as under `minSimilarity`, `excludeSeen` or in a hybrid search.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<Option<i64>> {
+        let Some(countable) = &self.countable else { return Ok(None) };
+        let exclude: Vec<_> = countable.exclude.iter().map(|id| id.id).collect();
+        let space = countable.space.as_deref();
+        let (kind, filter) = (countable.kind, &countable.filter);
+        let count = ctx.services().count_embedded(ctx.viewer(), kind, space, filter, &exclude);
+        Ok(Some(count.await?))
+    }
+
+    /// How the search was answered.
+    async fn info(&self) -> SearchInfo {
+        let info = &self.page.info;
+        SearchInfo {
+            space: info.space.clone(),
+            strategy: info.strategy.into(),
+            complete: info.complete,
+            degraded: info.degraded,
+            took_ms: info.took_ms,
+        }
+    }
+}
+
+/// One result.
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct HitEdge {
+    /// The place of this result: pass it as `after` to go on from here.
+    cursor: String,
+    /// The row that was found.
+    node: Content,
+    /// What the list is ordered by. Compare scores only within one list.
+    score: f64,
+    /// Cosine similarity, from -1 to 1; `null` where no vector was compared.
+    similarity: Option<f64>,
+    /// `(1 - distance / 2) * 100` to one decimal: 100 is the same, 50 unrelated.
+    similarity_percent: Option<f64>,
+    /// Cosine distance, from 0 (the same) to 2 (opposite).
+    distance: Option<f64>,
+    /// Score of the full-text search, from 0 up; `null` where it did not find the row.
+    text_score: Option<f64>,
+    /// Extracts of the text as HTML: found words in `<mark>`, everything else escaped.
+    highlights: Vec<String>,
+    /// The parts of the score; they add up to it.
+    why: Why,
+}
+
+impl HitEdge {
+    fn new(hit: &hit::Hit, cursor: String, node: Content) -> Self {
+        Self {
+            cursor,
+            node,
+            score: hit.score,
+            similarity: hit.similarity,
+            similarity_percent: hit.similarity.map(similarity_percent),
+            distance: hit.similarity.map(|similarity| 1.0 - similarity),
+            text_score: hit.text_score,
+            highlights: hit.highlights.clone(),
+            why: Why::from(&hit.why),
+        }
+    }
+}
+
+/// The parts of a score. The contributions add up to the score.
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct Why {
+    /// What meaning gave: nearness of vectors.
+    semantic: Option<WhyPart>,
+    /// What full text gave: words in common.
+    text: Option<WhyPart>,
+    /// What the query text and each example gave to a recommendation.
+    examples: Vec<WhyExample>,
+    /// What `diversity` took away because better results are alike; 0 or less.
+    diversity: Option<f64>,
+}
+
+/// What one leg of a search gave to a score.
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct WhyPart {
+    /// Place in the leg's own list, from 1.
+    rank: i32,
+    /// Share of the leg, from 0 to 1.
+    weight: f64,
+    /// The leg's own score: cosine similarity, or the score of full text.
+    value: f64,
+    /// What the leg added to the score.
+    contribution: f64,
+}
+
+/// What one example gave to a score.
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct WhyExample {
+    /// Id of the example; `null` is the query text.
+    id: Option<ID>,
+    /// Weight of the example; negative where it was to be avoided.
+    weight: f64,
+    /// Cosine similarity of the result and the example.
+    similarity: f64,
+    /// What the example added to the score.
+    contribution: f64,
+}
+
+impl From<&hit::Why> for Why {
+    fn from(why: &hit::Why) -> Self {
+        let part = |part: hit::Part| WhyPart {
+            rank: i32::try_from(part.rank).unwrap_or(i32::MAX),
+            weight: part.weight,
+            value: part.value,
+            contribution: part.contribution,
+        };
+        let example = |pull: &hit::ExamplePull| WhyExample {
+            id: pull.id.map(|id| id.to_string().into()),
+            weight: pull.weight,
+            similarity: pull.similarity,
+            contribution: pull.contribution,
+        };
+        Self {
+            semantic: why.semantic.map(part),
+            text: why.text.map(part),
+            examples: why.examples.iter().map(example).collect(),
+            diversity: why.diversity,
+        }
+    }
+}
+
+/// How a search was answered.
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct SearchInfo {
+    /// Name of the space whose vectors were compared; `null` where none were.
+    space: Option<String>,
+    /// How the vectors were searched.
+    strategy: SearchStrategy,
+    /// Whether nothing that matches was left out of the ranking.
+    complete: bool,
+    /// Whether a part of the search was left out because something is away or not ready.
+    degraded: bool,
+    /// Milliseconds the search took in the server.
+    took_ms: f64,
+}
+
+/// How vectors were searched.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "hit::SearchStrategy")]
+pub(in crate::graphql) enum SearchStrategy {
+    /// Every matching vector was compared.
+    Exact,
+    /// An HNSW index proposed candidates, which were compared in full precision.
+    Hnsw,
+    /// Full text alone answered.
+    FullText,
+    /// Nothing is known of the person yet: popular content.
+    ColdStart,
+}
+
+/// How several examples become one order.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "hit::RecommendStrategy")]
+pub(in crate::graphql) enum RecommendStrategy {
+    /// Nearness to the mean of the examples, away from the mean of what is avoided.
+    Average,
+    /// Nearness to the best liked example, unless an avoided one is nearer.
+    BestScore,
+    /// Sum of the weighted similarities to all examples.
+    Sum,
+}
+
+/// How the lists of full text and meaning become one.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "hit::Fusion")]
+pub(in crate::graphql) enum Fusion {
+    /// By place alone: the sum of `1 / (60 + rank)`.
+    ReciprocalRank,
+    /// By score, each list divided by its best.
+    Weighted,
+    /// By score, each list stretched from 0 (its worst) to 1 (its best).
+    RelativeScore,
+}

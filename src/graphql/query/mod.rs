@@ -1,0 +1,19 @@
+//! The queries, one file per noun.
+
+mod node;
+mod search;
+mod song;
+mod space;
+mod stats;
+
+use async_graphql::MergedObject;
+
+/// Everything that can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    search::SearchQuery,
+    song::SongQuery,
+    node::NodeQuery,
+    space::SpaceQuery,
+    stats::StatsQuery,
+);

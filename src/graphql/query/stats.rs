@@ -1,0 +1,28 @@
+//! `stats` and `failedTasks`.
+
+use async_graphql::{Context, Object};
+
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::Result;
+use crate::graphql::object::stats::{FailedTask, Stats};
+
+#[derive(Default)]
+pub struct StatsQuery;
+
+#[Object]
+impl StatsQuery {
+    /// What the catalogue holds, as far as you may see it.
+    async fn stats(&self, ctx: &Context<'_>) -> Result<Stats> {
+        Ok(ctx.services().stats(ctx.viewer()).await?.into())
+    }
+
+    /// Texts that could not be embedded, latest first. For administrators.
+    async fn failed_tasks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, from 1 to 100.", default = 20)] first: i32,
+    ) -> Result<Vec<FailedTask>> {
+        let tasks = ctx.services().failed_tasks(ctx.viewer(), first).await?;
+        Ok(tasks.into_iter().map(Into::into).collect())
+    }
+}

@@ -1,0 +1,30 @@
+//! The limits of what one request or one row may hold.
+
+/// Characters of a search text.
+pub const QUERY_CHARS: usize = 2_000;
+/// Characters of a title.
+pub const TITLE_CHARS: usize = 500;
+/// Characters of a short text such as a band, an album or a genre.
+pub const NAME_CHARS: usize = 500;
+/// Characters of a free description.
+pub const DESCRIPTION_CHARS: usize = 10_000;
+/// Characters of the text that describes a song for embedding.
+pub const SONG_TEXT_CHARS: usize = 500;
+/// Results of one page of a search.
+pub const SEARCH_FIRST: usize = 100;
+/// Results of one page of a list.
+pub const LIST_FIRST: usize = 100;
+/// How many results deep a search can be paged.
+pub const SEARCH_DEPTH: usize = 10_000;
+/// Liked and avoided examples of one recommendation, together.
+pub const EXAMPLES: usize = 50;
+/// Ids in one lookup or change.
+pub const IDS: usize = 100;
+/// Rows in one ingest request.
+pub const INGEST_ROWS: usize = 250;
+/// Moods of one song.
+pub const MOODS: usize = 20;
+/// Parts of a filter, counted through `and`, `or` and `not`.
+pub const FILTER_PARTS: usize = 100;
+/// Values in one `in` list of a filter.
+pub const FILTER_VALUES: usize = 100;

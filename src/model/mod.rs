@@ -1,0 +1,27 @@
+//! Plain types that every layer may use. No I/O, no framework.
+
+pub mod clock;
+pub mod content;
+pub mod cursor;
+pub mod feedback;
+pub mod filter;
+pub mod hit;
+pub mod ids;
+pub mod kind;
+pub mod limits;
+pub mod music;
+pub mod song;
+pub mod space;
+pub mod stats;
+pub mod text_query;
+pub mod viewer;
+
+pub use clock::Clock;
+pub use content::{Content, Detail};
+pub use cursor::Cursor;
+pub use filter::Filter;
+pub use hit::Hit;
+pub use ids::NodeId;
+pub use kind::Kind;
+pub use space::Space;
+pub use viewer::{Scope, Viewer};

@@ -1,0 +1,109 @@
+//! Lists, lookups and what becomes of rows.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::page::Page;
+use super::{Error, Result, Services};
+use crate::model::content::ContentOrder;
+use crate::model::cursor::fingerprint;
+use crate::model::{Content, Cursor, Filter, Kind, NodeId, Viewer, limits};
+use crate::store::content;
+
+/// A request for a page of a list.
+#[derive(Debug, Clone)]
+pub struct ListInput {
+    pub kind: Kind,
+    pub filter: Filter,
+    pub order: ContentOrder,
+    pub first: i32,
+    pub after: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone)]
+pub struct ListPage {
+    pub contents: Vec<Content>,
+    pub cursors: Vec<String>,
+    pub has_next_page: bool,
+    pub has_previous_page: bool,
+}
+
+impl Services {
+    /// One page of the live rows of a kind.
+    pub async fn list(&self, viewer: Viewer, input: &ListInput) -> Result<ListPage> {
+        let scope = self.reading(viewer)?;
+        let conditions = input.filter.parts();
+        if conditions > limits::FILTER_PARTS {
+            let problem =
+                format!("has {conditions} conditions; {} are allowed", limits::FILTER_PARTS);
+            return Err(Error::invalid("where", problem));
+        }
+        let arguments = format!("{viewer:?}{}{:?}{:?}", input.kind, input.filter, input.order);
+        let print = fingerprint(&["list", &arguments]);
+        let page = Page::new(input.first, limits::LIST_FIRST, input.after.as_deref(), print)?;
+        let list = content::List {
+            kind: input.kind,
+            filter: &input.filter,
+            order: input.order,
+            after: page.after.map(|cursor| cursor.id),
+            limit: i64::try_from(page.first + 1).unwrap_or(i64::MAX),
+        };
+        let mut ids = content::list(&self.db, scope, &list).await?;
+        let has_next_page = ids.len() > page.first;
+        ids.truncate(page.first);
+        let mut found = content::by_ids(&self.db, scope, &ids).await?;
+        let contents: Vec<Content> = ids.iter().filter_map(|id| found.remove(id)).collect();
+        let cursors = contents.iter().enumerate().map(|(index, content)| {
+            let position = u32::try_from(page.position() + index + 1).unwrap_or(u32::MAX);
+            Cursor { fingerprint: print, position, score: 0.0, id: content.id }.encode()
+        });
+        let cursors = cursors.collect();
+        Ok(ListPage { contents, cursors, has_next_page, has_previous_page: page.after.is_some() })
+    }
+
+    /// How many live rows of a kind pass a filter.
+    pub async fn count(&self, viewer: Viewer, kind: Kind, filter: &Filter) -> Result<i64> {
+        let scope = self.reading(viewer)?;
+        Ok(content::count(&self.db, scope, kind, filter).await?)
+    }
+
+    /// Whether any row of a kind is there, live or deleted.
+    pub async fn holds_any(&self, viewer: Viewer, kind: Kind) -> Result<bool> {
+        let scope = self.reading(viewer)?;
+        Ok(content::holds_any(&self.db, scope, kind).await?)
+    }
+
+    /// The visible rows among some ids.
+    pub async fn contents(
+        &self,
+        viewer: Viewer,
+        ids: &[NodeId],
+    ) -> Result<HashMap<NodeId, Content>> {
+        let scope = self.reading(viewer)?;
+        Ok(content::by_ids(&self.db, scope, ids).await?)
+    }
+
+    /// Soft-deletes, restores or purges rows, at most as many as the caller expects to change.
+    pub async fn change(
+        &self,
+        viewer: Viewer,
+        change: content::Change,
+        ids: &[NodeId],
+        at_most: i32,
+    ) -> Result<Vec<NodeId>> {
+        let scope = self.administering(viewer)?;
+        let ids: BTreeSet<NodeId> = ids.iter().copied().collect();
+        if ids.is_empty() || ids.len() > limits::IDS {
+            let problem = format!("holds {} ids; 1 to {} are allowed", ids.len(), limits::IDS);
+            return Err(Error::invalid("ids", problem));
+        }
+        if ids.len() > usize::try_from(at_most).unwrap_or(0) {
+            let problem =
+                format!("is {at_most}, but {} rows are named; nothing was changed", ids.len());
+            return Err(Error::invalid("atMost", problem));
+        }
+        let uuids: Vec<_> = ids.iter().map(|id| id.id).collect();
+        let changed = content::change(&self.db, scope, &uuids, change, self.clock.now()).await?;
+        Ok(changed.into_iter().filter(|id| ids.contains(id)).collect())
+    }
+}

@@ -1,0 +1,101 @@
+//! What the product does: who may, which limits hold, what is queued with what.
+
+mod catalogue;
+mod error;
+mod feedback;
+pub mod import;
+mod ingest;
+mod page;
+mod search;
+mod spaces;
+mod stats;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+pub use catalogue::{ListInput, ListPage};
+pub use error::{Code, Error};
+pub use ingest::{IngestMode, RowFault, RowOutcome, RowStatus};
+pub use search::{HybridInput, Paging, RecommendInput, SimilarInput};
+pub use spaces::IndexPolicy;
+
+use crate::embed::Embedder;
+use crate::model::song::Template;
+use crate::model::viewer::AnonymousReads;
+use crate::model::{Clock, Scope, Viewer};
+use crate::store::Db;
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// What an operator decides about the services.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub anonymous_reads: AnonymousReads,
+    pub default_recommendations: usize,
+    pub max_recommendations: usize,
+    pub song_template: Template,
+    pub index: IndexPolicy,
+}
+
+/// Everything the product can do. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    db: Db,
+    embedder: Arc<dyn Embedder>,
+    settings: Arc<Settings>,
+    spaces: Arc<spaces::Registry>,
+    clock: Clock,
+    /// Wakes the worker of this process when there is something to embed.
+    pub wake_worker: Arc<Notify>,
+}
+
+impl Services {
+    /// Makes the services and the space of the chosen embedder, if it is not there yet.
+    pub async fn start(db: Db, embedder: Arc<dyn Embedder>, settings: Settings) -> Result<Self> {
+        let services = Self {
+            db,
+            embedder,
+            settings: Arc::new(settings),
+            spaces: Arc::default(),
+            clock: Clock,
+            wake_worker: Arc::default(),
+        };
+        services.ensure_space().await?;
+        Ok(services)
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub fn embedder(&self) -> &Arc<dyn Embedder> {
+        &self.embedder
+    }
+
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The rows a viewer may see.
+    pub fn scope(&self, viewer: Viewer) -> Scope {
+        viewer.scope(self.settings.anonymous_reads)
+    }
+
+    /// The scope for reading; anonymous viewers are turned away where they may read nothing.
+    fn reading(&self, viewer: Viewer) -> Result<Scope> {
+        if viewer == Viewer::Anonymous && self.settings.anonymous_reads == AnonymousReads::Off {
+            return Err(Error::Unauthenticated);
+        }
+        Ok(self.scope(viewer))
+    }
+
+    /// The scope for what only administrators may do.
+    fn administering(&self, viewer: Viewer) -> Result<Scope> {
+        match viewer {
+            Viewer::Admin(_) => Ok(self.scope(viewer)),
+            Viewer::User(_) => Err(Error::Forbidden),
+            Viewer::Anonymous => Err(Error::Unauthenticated),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Searching: what is shared by recommendations, similar rows and hybrid search.
+
+mod hybrid;
+mod recommend;
+mod similar;
+
+use uuid::Uuid;
+
+pub use hybrid::HybridInput;
+pub use recommend::RecommendInput;
+pub use similar::SimilarInput;
+
+use super::{Error, Result, Services};
+use crate::embed::Embedding;
+use crate::model::hit::{Candidate, Hit, Part, SearchStrategy, Why};
+use crate::model::{Filter, Kind, Scope, Space, Viewer, limits};
+use crate::store::search::{self, Bounded, Nearest};
+
+/// Which page is wanted, as the client says it.
+#[derive(Debug, Clone, Default)]
+pub struct Paging {
+    /// The default is the query's own.
+    pub first: Option<i32>,
+    pub after: Option<String>,
+}
+
+/// Beyond this many results an exact scan is faster than a long walk through the index.
+const MAX_APPROXIMATE: usize = 1_000;
+
+/// The rows nearest to a vector, best first, and how they were found. The list is short only where
+/// no more rows match.
+impl Services {
+    async fn nearest(
+        &self,
+        scope: Scope,
+        search: &Nearest<'_>,
+    ) -> Result<(Vec<Candidate>, SearchStrategy)> {
+        let policy = self.settings.index;
+        let leaf = self.leaf_state(search.space, search.kind).await?;
+        let wanted = usize::try_from(search.limit).unwrap_or(usize::MAX);
+        let is_small = !leaf.has_index || leaf.rows <= policy.exact_rows;
+        if is_small || wanted > MAX_APPROXIMATE {
+            return Ok((search::exact(&self.db, scope, search).await?, SearchStrategy::Exact));
+        }
+        let is_narrowed =
+            !search.filter.is_none() || (leaf.has_owned_rows && scope != Scope::system());
+        if is_narrowed {
+            let bounded = search::exact_if_few(&self.db, scope, search, policy.exact_rows).await?;
+            if let Bounded::Found(found) = bounded {
+                return Ok((found, SearchStrategy::Exact));
+            }
+        }
+        let found = search::approximate(&self.db, scope, search).await?;
+        if found.len() >= wanted {
+            return Ok((found, SearchStrategy::Hnsw));
+        }
+        // The index ran out of its limits before enough rows passed: compare them all instead.
+        Ok((search::exact(&self.db, scope, search).await?, SearchStrategy::Exact))
+    }
+
+    /// How many rows with a vector match, for `totalCount`.
+    pub async fn count_embedded(
+        &self,
+        viewer: Viewer,
+        kind: Kind,
+        space: Option<&str>,
+        filter: &Filter,
+        exclude: &[Uuid],
+    ) -> Result<i64> {
+        let scope = self.reading(viewer)?;
+        let space = self.space_for(kind, space).await?;
+        Ok(search::count(&self.db, scope, &space, kind, filter, exclude).await?)
+    }
+
+    /// The unit-length vector of a search text; `None` if the model knows no word of it.
+    async fn query_vector(&self, space: &Space, text: &str) -> Result<Option<Vec<f32>>> {
+        let embedder = self.embedder.description();
+        if embedder.model != space.model {
+            let problem = format!(
+                "`{}` belongs to the model `{}`, which this server does not run",
+                space.name, space.model
+            );
+            return Err(Error::invalid("space", problem));
+        }
+        match self.embedder.embed_query(text).await? {
+            Embedding::Vector(vector) => Ok(Some(vector)),
+            Embedding::Unknown => Ok(None),
+        }
+    }
+}
+
+/// Checks a search text: not blank, not too long, nothing PostgreSQL cannot read.
+fn checked_query(text: &str) -> Result<&str> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Error::invalid("query", "is empty; it needs at least one word"));
+    }
+    if text.contains('\0') {
+        return Err(Error::invalid("query", "holds a NUL character"));
+    }
+    let chars = text.chars().count();
+    if chars > limits::QUERY_CHARS {
+        let problem = format!("has {chars} characters; {} are allowed", limits::QUERY_CHARS);
+        return Err(Error::invalid("query", problem));
+    }
+    Ok(text)
+}
+
+fn checked_filter(filter: &Filter) -> Result<()> {
+    let parts = filter.parts();
+    if parts > limits::FILTER_PARTS {
+        let problem = format!("has {parts} conditions; {} are allowed", limits::FILTER_PARTS);
+        return Err(Error::invalid("where", problem));
+    }
+    Ok(())
+}
+
+fn checked_similarity(similarity: Option<f64>) -> Result<()> {
+    match similarity {
+        Some(value) if !(-1.0..=1.0).contains(&value) => Err(Error::invalid(
+            "minSimilarity",
+            format!("must be between -1 and 1, but is {value}"),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn checked_share(field: &'static str, share: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&share) {
+        return Ok(());
+    }
+    Err(Error::invalid(field, format!("must be between 0 and 1, but is {share}")))
+}
+
+/// How many candidates a list that must be ranked as a whole is made of. It depends on `first`
+/// alone, so every page of a query is cut from the same list.
+fn pool(first: usize) -> usize {
+    (10 * first).clamp(200, MAX_APPROXIMATE)
+}
+
+fn as_limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A hit that only its nearness to one vector speaks for.
+fn semantic_hit(rank: usize, candidate: Candidate) -> Hit {
+    let score = candidate.score;
+    let part = Part { rank, weight: 1.0, value: score, contribution: score };
+    Hit {
+        id: candidate.id,
+        score,
+        similarity: Some(score),
+        text_score: None,
+        highlights: Vec::new(),
+        why: Why { semantic: Some(part), ..Why::default() },
+    }
+}

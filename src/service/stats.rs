@@ -1,0 +1,70 @@
+//! What the catalogue holds.
+
+use super::{Result, Services};
+use crate::model::content::EmbeddingStatus;
+use crate::model::stats::{KindStats, Stats};
+use crate::model::{Filter, Kind, NodeId, Viewer};
+use crate::store::{content, health, search, stats, task};
+use std::collections::HashMap;
+
+impl Services {
+    /// Counts what the viewer may see; administrators see the database as well.
+    pub async fn stats(&self, viewer: Viewer) -> Result<Stats> {
+        let scope = self.reading(viewer)?;
+        let mut kinds = Vec::with_capacity(Kind::ALL.len());
+        for kind in Kind::ALL {
+            kinds.push(self.kind_stats(viewer, kind).await?);
+        }
+        let (pending_tasks, failed_tasks) = task::counts(&self.db, scope).await?;
+        let database = match viewer.is_admin() {
+            true => Some(stats::database(&self.db, scope).await?),
+            false => None,
+        };
+        Ok(Stats { kinds, pending_tasks, failed_tasks, database })
+    }
+
+    async fn kind_stats(&self, viewer: Viewer, kind: Kind) -> Result<KindStats> {
+        let scope = self.reading(viewer)?;
+        let space = self.space_for(kind, None).await?;
+        let embedded = search::count(&self.db, scope, &space, kind, &Filter::none(), &[]).await?;
+        let leaf = self.leaf_state(&space, kind).await?;
+        Ok(KindStats {
+            kind,
+            rows: stats::rows(&self.db, scope, kind).await?,
+            embedded,
+            space: Some(space),
+            has_index: leaf.has_index,
+        })
+    }
+
+    /// Vectors of a kind in all spaces, whoever owns the rows.
+    pub async fn vectors(&self, viewer: Viewer, kind: Kind) -> Result<u64> {
+        let scope = self.administering(viewer)?;
+        Ok(stats::vectors(&self.db, scope, kind).await?)
+    }
+
+    /// How far the vectors of rows are.
+    pub async fn embedding_status(
+        &self,
+        viewer: Viewer,
+        ids: &[NodeId],
+    ) -> Result<HashMap<NodeId, EmbeddingStatus>> {
+        let scope = self.reading(viewer)?;
+        let uuids: Vec<_> = ids.iter().map(|id| id.id).collect();
+        let found = content::embedding_status(&self.db, scope, &uuids).await?;
+        Ok(ids.iter().filter_map(|id| Some((*id, *found.get(&id.id)?))).collect())
+    }
+
+    /// The latest tasks that were given up.
+    pub async fn failed_tasks(&self, viewer: Viewer, first: i32) -> Result<Vec<task::Failed>> {
+        let scope = self.administering(viewer)?;
+        let page = super::page::Page::new(first, crate::model::limits::LIST_FIRST, None, 0)?;
+        let limit = i64::try_from(page.first).unwrap_or(i64::MAX);
+        Ok(task::failed(&self.db, scope, limit).await?)
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        Ok(health::ping(&self.db, crate::model::Scope::system()).await?)
+    }
+}

@@ -1,0 +1,65 @@
+//! What can go wrong in the database.
+
+/// A failure of the database. Clients never see its text; the log does.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("a database statement failed")]
+    Sqlx(#[from] sqlx::Error),
+    #[error("a database statement failed")]
+    Orm(#[from] sea_orm::DbErr),
+    #[error("{0}")]
+    Setup(String),
+    #[error("the database holds `{value}` in `{column}`, which this program does not know")]
+    Unreadable { column: &'static str, value: String },
+}
+
+impl Error {
+    /// Whether the same statement may succeed later: the server was away, busy or too slow.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Sqlx(error) => is_transient(error),
+            Self::Orm(error) => match error {
+                sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_) => true,
+                sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(error))
+                | sea_orm::DbErr::Query(sea_orm::RuntimeErr::SqlxError(error)) => {
+                    is_transient(error)
+                }
+                _ => false,
+            },
+            Self::Setup(_) | Self::Unreadable { .. } => false,
+        }
+    }
+
+    /// Whether the statement was stopped because it took too long.
+    pub fn is_timeout(&self) -> bool {
+        let error = match self {
+            Self::Sqlx(error) => error,
+            Self::Orm(
+                sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(error))
+                | sea_orm::DbErr::Query(sea_orm::RuntimeErr::SqlxError(error)),
+            ) => error,
+            Self::Orm(_) | Self::Setup(_) | Self::Unreadable { .. } => return false,
+        };
+        code(error).as_deref() == Some("57014")
+    }
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+}
+
+fn is_transient(error: &sqlx::Error) -> bool {
+    if matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+    ) {
+        return true;
+    }
+    // Classes: 08 connection, 40 rollback (deadlock), 53 resources, 55 lock, 57 operator.
+    code(error).is_some_and(|code| ["08", "40", "53", "55", "57"].contains(&&code[..2]))
+}

@@ -1,0 +1,30 @@
+//! All SQL. Nothing above this layer sees a table.
+//!
+//! Every function takes a [`Scope`](crate::model::Scope), because [`Db`] gives out its connections
+//! only against one; which rows that opens is written once, in `visible`.
+
+mod connect;
+mod db;
+mod error;
+mod filter;
+mod rows;
+mod visible;
+
+pub mod content;
+pub mod embedding;
+pub mod feedback;
+pub mod health;
+pub mod lexeme;
+pub mod search;
+pub mod song;
+pub mod space;
+pub mod stats;
+pub mod task;
+pub mod text;
+pub mod user;
+
+pub use connect::{Options, connect, migrate, rollback_all};
+pub use db::{Db, Tx};
+pub use error::Error;
+
+type Result<T> = std::result::Result<T, Error>;

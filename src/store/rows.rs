@@ -1,0 +1,59 @@
+//! Rows to model types.
+
+use crate::model::music::{Mode, PITCH_CLASSES};
+use crate::model::song::Song;
+use crate::model::{Content, Detail, Kind};
+
+use super::{Error, Result};
+
+/// A song with its content row.
+pub(super) fn song(content: entity::content::Model, song: entity::song::Model) -> Result<Content> {
+    let detail = Song {
+        band: song.band,
+        album: song.album,
+        genre: song.genre,
+        subgenre: song.subgenre,
+        year: song.year,
+        tempo: song.tempo,
+        key: song.key.map(key).transpose()?,
+        mode: song.mode.map(mode).transpose()?,
+        energy: song.energy,
+        danceability: song.danceability,
+        valence: song.valence,
+        acousticness: song.acousticness,
+        instrumentalness: song.instrumentalness,
+        liveness: song.liveness,
+        speechiness: song.speechiness,
+        loudness: song.loudness,
+        popularity: song.popularity,
+        duration_ms: song.duration_ms,
+        moods: song.moods,
+        description: song.description,
+    };
+    Ok(Content {
+        id: content.id,
+        owner_id: content.owner_id,
+        external_id: content.external_id,
+        title: content.title,
+        body: content.body,
+        created_at: content.created_at,
+        updated_at: content.updated_at,
+        deleted_at: content.deleted_at,
+        detail: Detail::Song(Box::new(detail)),
+    })
+}
+
+fn key(value: String) -> Result<&'static str> {
+    let known = PITCH_CLASSES.into_iter().find(|name| *name == value);
+    known.ok_or(Error::Unreadable { column: "song.key", value })
+}
+
+fn mode(value: String) -> Result<Mode> {
+    let known = Mode::ALL.into_iter().find(|mode| mode.as_str() == value);
+    known.ok_or(Error::Unreadable { column: "song.mode", value })
+}
+
+/// The kind that a row says it has.
+pub(super) fn kind(value: &str) -> Result<Kind> {
+    value.parse().map_err(|_| Error::Unreadable { column: "kind", value: value.to_owned() })
+}

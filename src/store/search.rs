@@ -1,0 +1,183 @@
+//! The vector leg of a search.
+
+use pgvector::Vector;
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, QueryBuilder, Row};
+use uuid::Uuid;
+
+use super::{Db, Result, filter};
+use crate::model::hit::Candidate;
+use crate::model::{Filter, Kind, NodeId, Scope, Space};
+
+/// A search for the rows nearest to a vector.
+#[derive(Debug, Clone)]
+pub struct Nearest<'a> {
+    pub space: &'a Space,
+    pub kind: Kind,
+    /// Unit length.
+    pub vector: &'a [f32],
+    pub filter: &'a Filter,
+    /// Rows that are not wanted, such as the examples themselves.
+    pub exclude: &'a [Uuid],
+    pub limit: i64,
+}
+
+/// What an exact search over a small set found.
+#[derive(Debug, Clone)]
+pub enum Bounded {
+    /// The nearest rows; every match was compared.
+    Found(Vec<Candidate>),
+    /// More than the cap match: comparing them all would be slow.
+    TooMany,
+}
+
+/// Compares every matching row. Served by the primary key of the leaf and the filter's indexes.
+pub async fn exact(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<Vec<Candidate>> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT content.id, embedding.embedding <=> ");
+    query.push_bind(Vector::from(search.vector.to_vec())).push(" AS distance FROM ");
+    push_matching(&mut query, scope, search);
+    query.push(" ORDER BY distance, content.id LIMIT ").push_bind(search.limit);
+    candidates(&query.build().fetch_all(db.sql(scope)).await?, search.kind)
+}
+
+/// Compares every matching row if there are at most `cap` of them, in one statement either way.
+pub async fn exact_if_few(
+    db: &Db,
+    scope: Scope,
+    search: &Nearest<'_>,
+    cap: i64,
+) -> Result<Bounded> {
+    let mut query = QueryBuilder::<Postgres>::new(
+        "WITH matching AS MATERIALIZED (SELECT content.id FROM content",
+    );
+    if filter::needs_details(search.filter) {
+        query.push(filter::DETAILS);
+    }
+    query.push(" WHERE");
+    filter::push_all(&mut query, search.kind, scope, search.filter);
+    push_excluded(&mut query, search.exclude);
+    query.push(" LIMIT ").push_bind(cap + 1);
+    query.push(
+        "), total AS (SELECT count(*) AS rows FROM matching) \
+         SELECT nearest.id, nearest.distance, total.rows FROM total LEFT JOIN LATERAL (\
+         SELECT matching.id, embedding.embedding <=> ",
+    );
+    query.push_bind(Vector::from(search.vector.to_vec())).push(" AS distance FROM matching JOIN ");
+    query.push(search.space.leaf(search.kind));
+    query.push(" AS embedding ON embedding.content_id = matching.id WHERE total.rows <= ");
+    query.push_bind(cap).push(" ORDER BY distance, matching.id LIMIT ").push_bind(search.limit);
+    query.push(") AS nearest ON true");
+    let rows = query.build().fetch_all(db.sql(scope)).await?;
+    let total: i64 = rows.first().map_or(Ok(0), |row| row.try_get(2))?;
+    if total > cap {
+        return Ok(Bounded::TooMany);
+    }
+    let found: Vec<PgRow> = rows
+        .into_iter()
+        .filter(|row| row.try_get::<Option<Uuid>, _>(0).is_ok_and(|id| id.is_some()))
+        .collect();
+    Ok(Bounded::Found(candidates(&found, search.kind)?))
+}
+
+/// Lets the HNSW index propose rows and compares those in full precision.
+///
+/// The inner ORDER BY must repeat the indexed expression exactly, or the index is not used. The
+/// scan goes on until enough rows pass the filter, see `connect::session_settings`.
+pub async fn approximate(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<Vec<Candidate>> {
+    let dimensions = search.space.dimensions;
+    let vector = Vector::from(search.vector.to_vec());
+    let mut query = QueryBuilder::<Postgres>::new(
+        "WITH proposed AS MATERIALIZED (SELECT content.id, embedding.embedding <=> ",
+    );
+    query.push_bind(vector.clone()).push(" AS distance FROM ");
+    push_matching(&mut query, scope, search);
+    query.push(format!(" ORDER BY embedding.embedding::halfvec({dimensions}) <=> "));
+    query
+        .push_bind(vector)
+        .push(format!("::halfvec({dimensions}) LIMIT "))
+        .push_bind(search.limit.max(100));
+    // `+ 0` keeps the planner from taking the inner order for this one.
+    query.push(") SELECT id, distance FROM proposed ORDER BY distance + 0, id LIMIT ");
+    query.push_bind(search.limit);
+    candidates(&query.build().fetch_all(db.sql(scope)).await?, search.kind)
+}
+
+/// The rows nearest to each of several visible rows, without the row itself, in one statement.
+///
+/// Served by the HNSW index where there is one, once per row.
+pub async fn nearest_to_each(
+    db: &Db,
+    scope: Scope,
+    space: &Space,
+    kind: Kind,
+    ids: &[Uuid],
+    limit: i64,
+) -> Result<Vec<(Uuid, Candidate)>> {
+    let leaf = space.leaf(kind);
+    let dimensions = space.dimensions;
+    let mut query =
+        QueryBuilder::<Postgres>::new("SELECT seed.id, nearest.id, nearest.distance FROM (SELECT ");
+    query.push("content.id, embedding.embedding FROM ").push(&leaf);
+    query.push(
+        " AS embedding JOIN content ON content.id = embedding.content_id WHERE content.id = ANY(",
+    );
+    query.push_bind(ids.to_vec()).push(")");
+    super::visible::push(&mut query, scope);
+    query.push(") AS seed CROSS JOIN LATERAL (SELECT content.id, embedding.embedding <=> seed.embedding AS distance FROM ");
+    query.push(&leaf).push(" AS embedding JOIN content ON content.id = embedding.content_id WHERE content.id <> seed.id");
+    super::visible::push(&mut query, scope);
+    query.push(format!(
+        " ORDER BY embedding.embedding::halfvec({dimensions}) <=> seed.embedding::halfvec({dimensions}) LIMIT "
+    ));
+    query.push_bind(limit).push(") AS nearest ORDER BY seed.id, nearest.distance, nearest.id");
+    let rows = query.build().fetch_all(db.sql(scope)).await?;
+    rows.iter()
+        .map(|row| {
+            let distance: f64 = row.try_get(2)?;
+            let id = NodeId { kind, id: row.try_get(1)? };
+            Ok((row.try_get(0)?, Candidate { id, score: 1.0 - distance }))
+        })
+        .collect()
+}
+
+/// How many visible rows of a leaf pass the filter.
+pub async fn count(
+    db: &Db,
+    scope: Scope,
+    space: &Space,
+    kind: Kind,
+    narrowed: &Filter,
+    exclude: &[Uuid],
+) -> Result<i64> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM ");
+    let search = Nearest { space, kind, vector: &[], filter: narrowed, exclude, limit: 0 };
+    push_matching(&mut query, scope, &search);
+    Ok(query.build_query_scalar().fetch_one(db.sql(scope)).await?)
+}
+
+/// `leaf AS embedding JOIN content … WHERE …`
+fn push_matching(query: &mut QueryBuilder<Postgres>, scope: Scope, search: &Nearest<'_>) {
+    query.push(search.space.leaf(search.kind));
+    query.push(" AS embedding JOIN content ON content.id = embedding.content_id");
+    if filter::needs_details(search.filter) {
+        query.push(filter::DETAILS);
+    }
+    query.push(" WHERE");
+    filter::push_all(query, search.kind, scope, search.filter);
+    push_excluded(query, search.exclude);
+}
+
+pub(super) fn push_excluded(query: &mut QueryBuilder<Postgres>, exclude: &[Uuid]) {
+    if !exclude.is_empty() {
+        query.push(" AND content.id <> ALL(").push_bind(exclude.to_vec()).push(")");
+    }
+}
+
+fn candidates(rows: &[PgRow], kind: Kind) -> Result<Vec<Candidate>> {
+    rows.iter()
+        .map(|row| {
+            let distance: f64 = row.try_get(1)?;
+            Ok(Candidate { id: NodeId { kind, id: row.try_get(0)? }, score: 1.0 - distance })
+        })
+        .collect()
+}
