@@ -44,6 +44,7 @@ impl EmbeddedDatabase {
     }
 
     pub fn url(&self) -> String {
-        self.server.database_url()
+        // The socket's folder is a parameter; URL readers want a host beside it all the same.
+        self.server.database_url().replacen("@/", "@localhost/", 1)
     }
 }

@@ -10,6 +10,8 @@ use crate::model::{Filter, Kind, NodeId, Scope};
 
 /// Words of a query that are looked for; the rarest of them when there are more.
 const MAX_TERMS: usize = 24;
+/// Words in a larger share of the rows than this are too common to look for.
+const COMMON_SHARE: f64 = 0.25;
 /// How strongly long texts are discounted: `b` of BM25 (Robertson and Zaragoza, 2009).
 const LENGTH_DISCOUNT: f64 = 0.75;
 /// What an occurrence weighs by where it stands, in the order D, C, B, A of PostgreSQL: B is the
@@ -34,29 +36,53 @@ pub struct Match<'a> {
     pub limit: i64,
 }
 
-/// The words of a text with their rarity. A text of stop words alone keeps them, so that titles
-/// such as "Let It Be" are found.
+/// The words of a text with their rarity, rarest first. Words that stand in more than a quarter of
+/// the rows say next to nothing and are left out, unless the text has no others.
 ///
 /// Rarity is the inverse document frequency of BM25, `ln(1 + (N - n + 0.5) / (n + 0.5))`, over the
 /// shared catalogue's rows: it never depends on rows that somebody owns.
 pub async fn terms(db: &Db, scope: Scope, kinds: &[Kind], words: &str) -> Result<Vec<Term>> {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     let rows = sqlx::query(
-        "WITH stemmed AS (SELECT tsvector_to_array(to_tsvector('english', $1)) AS words), \
-         chosen AS (SELECT unnest(CASE WHEN cardinality(words) > 0 THEN words \
-             ELSE tsvector_to_array(to_tsvector('simple', $1)) END) AS word FROM stemmed), \
-         total AS (SELECT coalesce(sum(rows), 0)::float8 AS rows FROM lexeme_total WHERE kind = ANY($2)) \
-         SELECT chosen.word, ln(1 + (total.rows - least(seen.rows, total.rows) + 0.5) / (seen.rows + 0.5)) AS rarity \
-         FROM chosen, total, LATERAL (SELECT coalesce(sum(lexeme.rows), 0)::float8 AS rows \
-             FROM lexeme WHERE lexeme.kind = ANY($2) AND lexeme.word = chosen.word) AS seen \
-         ORDER BY rarity DESC, chosen.word LIMIT $3",
+        "WITH wanted AS (SELECT unnest(tsvector_to_array(to_tsvector('kindred_english', $1))) AS word) \
+         SELECT wanted.word, \
+             (SELECT coalesce(sum(lexeme.rows), 0)::float8 FROM lexeme \
+                 WHERE lexeme.kind = ANY($2) AND lexeme.word = wanted.word), \
+             (SELECT coalesce(sum(rows), 0)::float8 FROM lexeme_total WHERE kind = ANY($2)) \
+         FROM wanted",
     )
     .bind(words)
     .bind(&names)
-    .bind(i64::try_from(MAX_TERMS).unwrap_or(i64::MAX))
     .fetch_all(db.sql(scope))
     .await?;
-    rows.iter().map(|row| Ok(Term { word: row.try_get(0)?, rarity: row.try_get(1)? })).collect()
+    let counted: Result<Vec<Counted>> = rows
+        .iter()
+        .map(|row| Ok(Counted { word: row.try_get(0)?, rows: row.try_get(1)?, total: row.try_get(2)? }))
+        .collect();
+    Ok(telling(counted?))
+}
+
+/// A word, the rows it stands in, and all rows that were counted.
+struct Counted {
+    word: String,
+    rows: f64,
+    total: f64,
+}
+
+fn telling(counted: Vec<Counted>) -> Vec<Term> {
+    let is_rare = |word: &Counted| word.rows <= word.total * COMMON_SHARE;
+    let keeps_all = !counted.iter().any(is_rare);
+    let kept = counted.into_iter().filter(|word| keeps_all || is_rare(word));
+    let mut terms: Vec<Term> = kept
+        .map(|Counted { word, rows, total }| {
+            // Rows may have come in since they were counted.
+            let missing = (total - rows).max(0.0);
+            Term { word, rarity: (1.0 + (missing + 0.5) / (rows + 0.5)).ln() }
+        })
+        .collect();
+    terms.sort_by(|a, b| b.rarity.total_cmp(&a.rarity).then_with(|| a.word.cmp(&b.word)));
+    terms.truncate(MAX_TERMS);
+    terms
 }
 
 /// The rows with any of the words, all of the phrases and none of the exclusions, best first.
@@ -111,13 +137,12 @@ fn push_tsquery(query: &mut QueryBuilder<Postgres>, search: &Match<'_>) {
     }
     for phrase in &search.query.phrases {
         query.push(if parts > 0 { " && " } else { "" });
-        query.push("(phraseto_tsquery('english', ").push_bind(phrase.clone());
-        query.push(") || phraseto_tsquery('simple', ").push_bind(phrase.clone()).push("))");
+        query.push("phraseto_tsquery('kindred_english', ").push_bind(phrase.clone()).push(")");
         parts += 1;
     }
     for excluded in &search.query.excluded {
         query.push(if parts > 0 { " && " } else { "" });
-        query.push("(!! phraseto_tsquery('english', ").push_bind(excluded.clone()).push("))");
+        query.push("(!! phraseto_tsquery('kindred_english', ").push_bind(excluded.clone()).push("))");
         parts += 1;
     }
     if parts == 0 {
@@ -153,17 +178,40 @@ pub async fn highlights(
     (open, close): (&str, &str),
 ) -> Result<Vec<(Uuid, String)>> {
     let mut query = QueryBuilder::<Postgres>::new(
-        "SELECT content.id, ts_headline('english', content.body, wanted.q, ",
+        "SELECT content.id, ts_headline('kindred_english', content.body, wanted.q, ",
     );
     query.push_bind(format!(
         "StartSel={open}, StopSel={close}, MaxFragments=2, MaxWords=24, MinWords=8"
     ));
     query
-        .push(") FROM content, (SELECT replace(plainto_tsquery('english', ")
+        .push(") FROM content, (SELECT replace(plainto_tsquery('kindred_english', ")
         .push_bind(words.to_owned());
     query.push(")::text, ' & ', ' | ')::tsquery AS q) AS wanted WHERE content.id = ANY(");
     query.push_bind(ids.to_vec()).push(") AND content.search @@ wanted.q");
     super::visible::push(&mut query, scope);
     let rows = query.build().fetch_all(db.sql(scope)).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(counts: &[(&str, f64)]) -> Vec<String> {
+        let counted = counts
+            .iter()
+            .map(|(word, rows)| Counted { word: (*word).to_owned(), rows: *rows, total: 100.0 });
+        telling(counted.collect()).into_iter().map(|term| term.word).collect()
+    }
+
+    #[test]
+    fn rare_words_come_first_and_common_ones_only_count_alone() {
+        assert_eq!(words(&[("the", 90.0), ("rock", 20.0), ("zydeco", 1.0)]), ["zydeco", "rock"]);
+        assert_eq!(words(&[("the", 90.0), ("who", 40.0)]), ["who", "the"]);
+    }
+
+    #[test]
+    fn a_word_is_quoted_so_that_nothing_in_it_is_an_operator() {
+        assert_eq!(quoted(r"a'b\c"), r"'a''b\\c'");
+    }
 }

@@ -1,6 +1,14 @@
 -- Users, and the supertype `content` with one detail table per kind that shares its primary key.
 -- Owner scope, soft delete and full-text search live in `content` for every kind.
 
+-- English stems, and no stop words: how much a word says is known from how rare it is, names made
+-- of small words ("The Who", "Let It Be") stay findable, and no dictionary file is needed.
+CREATE TEXT SEARCH DICTIONARY kindred_english_stem (TEMPLATE = snowball, LANGUAGE = english);
+CREATE TEXT SEARCH CONFIGURATION kindred_english (COPY = simple);
+ALTER TEXT SEARCH CONFIGURATION kindred_english
+    ALTER MAPPING FOR asciiword, asciihword, hword_asciipart, word, hword, hword_part
+    WITH kindred_english_stem;
+
 CREATE TABLE "user" (
     id uuid NOT NULL,
     email text,
@@ -22,11 +30,9 @@ CREATE TABLE content (
     external_id text NOT NULL,
     title text NOT NULL,
     body text NOT NULL,
-    -- The title is kept unstemmed as well, so that names made of stop words ("The Who") are found.
     search tsvector NOT NULL GENERATED ALWAYS AS (
-        setweight(to_tsvector('simple', title), 'A')
-        || setweight(to_tsvector('english', title), 'A')
-        || setweight(to_tsvector('english', body), 'B')
+        setweight(to_tsvector('kindred_english', title), 'A')
+        || setweight(to_tsvector('kindred_english', body), 'B')
     ) STORED,
     source_hash bytea NOT NULL,
     created_at timestamptz NOT NULL,
