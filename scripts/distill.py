@@ -24,6 +24,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
 import argparse
+import ast
 import csv
 import gzip
 import hashlib
@@ -74,6 +75,21 @@ def html_paragraphs(folder, pattern):
             text = squeeze(re.sub(r"<[^>]+>", " ", inner))
             if is_prose(text):
                 yield re.sub(r" ([.,;:)])", r"\1", text)
+
+
+def docstring_paragraphs(folder):
+    """Paragraphs of prose from the docstrings of an unpacked Python package."""
+    for path in sorted(folder.rglob("*.py")):
+        try:
+            tree = ast.parse(path.read_text("utf-8", errors="replace"))
+        except (SyntaxError, ValueError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+                for block in re.split(r"\n\s*\n", ast.get_docstring(node) or ""):
+                    text = squeeze(re.sub(r":\w+:`~?([^`<]*)[^`]*`_*|[`*]", r"\1", block))
+                    if is_prose(text) and not re.search(r">>>|---|===|\\\w|\.\. ", text):
+                        yield text
 
 
 def dictionary_paragraphs(path):
@@ -217,6 +233,13 @@ def debian_sources(root, available):
     }
 
 
+def wheel_sources(root):
+    """The docstrings of scientific Python packages, which explain their subjects: one subfolder each."""
+    packages = sorted(path for path in root.iterdir() if path.is_dir())
+    shares = [prose_source(docstring_paragraphs(path), 1_200, 180, 500) for path in packages]
+    return {"science": [text for share in shares for text in share]}
+
+
 def data_sources(data):
     people = short_texts(data)
     return {
@@ -236,7 +259,7 @@ def build_texts(args):
         held_out = {squeeze(text).lower() for row in csv.reader(file) for text in row[:2]}
     available = args.available.read_text("utf-8", errors="replace")
     args.out.mkdir(parents=True, exist_ok=True)
-    for name, texts in {**data_sources(args.data), **debian_sources(args.debian, available)}.items():
+    for name, texts in {**data_sources(args.data), **debian_sources(args.debian, available), **wheel_sources(args.wheels)}.items():
         kept = [text for text in texts if text.lower() not in held_out]
         (args.out / f"{name}.txt").write_text("".join(f"{text}\n" for text in kept), "utf-8")
         print(f"{name:12} {len(kept):6} texts {sum(map(len, kept)) / max(1, len(kept)):6.0f} characters each")
@@ -660,6 +683,7 @@ def arguments():
     texts = commands.add_parser("texts", help="build the folder of texts of the bundled table")
     texts.add_argument("--data", type=Path, required=True, help="folder with the public tables: songs, jobs, sts and so on")
     texts.add_argument("--debian", type=Path, required=True, help="folder with one unpacked Debian package in each subfolder")
+    texts.add_argument("--wheels", type=Path, required=True, help="folder with one unpacked Python package in each subfolder")
     texts.add_argument("--available", type=Path, required=True, help="output of `apt-cache dumpavail`")
     texts.add_argument("--out", type=Path, required=True)
     texts.set_defaults(run=build_texts)

@@ -44,8 +44,8 @@ pub enum StartError {
     NoSecret,
     #[error(transparent)]
     Template(#[from] crate::model::song::TemplateError),
-    #[error("`{0}` is no origin; an origin looks like `https://example.com`")]
-    Origin(String),
+    #[error(transparent)]
+    Origin(#[from] http::MalformedOrigin),
     #[error("cannot use the database: {}", chain(.0))]
     Store(#[from] store::Error),
     #[error("cannot start: {}", chain(.0))]
@@ -102,6 +102,7 @@ pub fn open(config: &Config, folder_lock: Option<FolderLock>) -> Result<Opened, 
             min_connections: config.db_min_pool_size.min(config.db_max_pool_size),
             max_connections: config.db_max_pool_size,
             command_timeout: Duration::from_secs(config.db_command_timeout),
+            server: store::Server::External,
         };
         return Ok(Opened {
             options,
@@ -123,6 +124,7 @@ fn open_embedded(config: &Config, folder_lock: Option<FolderLock>) -> Result<Ope
         min_connections: 1,
         max_connections: 1,
         command_timeout: Duration::from_secs(config.db_command_timeout),
+        server: store::Server::Embedded,
     };
     Ok(Opened { options, folder_lock, embedded: Some(embedded) })
 }
@@ -221,7 +223,7 @@ impl App {
 
     /// A token for an administrator, good for a day.
     pub fn admin_token(&self) -> Result<String, auth::TokenError> {
-        let day = Duration::from_secs(24 * 60 * 60);
+        let day = Duration::from_hours(24);
         self.tokens.issue(Uuid::nil(), Role::Admin, Clock.now(), day)
     }
 
@@ -239,6 +241,17 @@ impl App {
         Ok(listener)
     }
 
+    fn http_state(&self) -> Result<http::State, StartError> {
+        let settings = http::Settings {
+            is_development: self.config.is_development(),
+            request_timeout: self.config.request_timeout(),
+            max_concurrent_requests: self.config.max_concurrent_requests,
+            cors_origins: self.config.cors_origins.clone(),
+        };
+        let (services, schema) = (self.services.clone(), self.schema.clone());
+        Ok(http::State::new(services, schema, self.tokens.clone(), &settings)?)
+    }
+
     /// Answers requests, and embeds what is queued if `worker` says so, until `stop` turns true.
     pub async fn serve(
         &self,
@@ -246,7 +259,7 @@ impl App {
         runs_worker: RunsWorker,
         stop: watch::Receiver<bool>,
     ) -> Result<(), StartError> {
-        let router = http::router(http::State::new(self)?);
+        let router = http::router(self.http_state()?);
         let worker = match runs_worker {
             RunsWorker::Yes => Some(tokio::spawn({
                 let worker = Worker::new(self.services.clone());

@@ -128,9 +128,9 @@ pub struct Config {
     #[arg(long, env = "LOG_FORMAT", global = true, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
-    /// What is logged, such as `info` or `kindred=debug`
-    #[arg(long, env = "RUST_LOG", global = true, default_value = "info", value_name = "FILTER")]
-    pub log: String,
+    /// What is logged, such as `info` or `kindred=debug` [default: info while serving, else warn]
+    #[arg(long, env = "RUST_LOG", global = true, value_name = "FILTER")]
+    pub log: Option<String>,
 }
 
 impl Config {

@@ -97,9 +97,9 @@ impl Tokens {
             return Err(TokenError::Invalid);
         }
         let claims = decode::<Claims>(token, &self.decoding, &self.validation)
-            .map_err(|error| match error.kind() {
-                ErrorKind::ExpiredSignature => TokenError::Expired,
-                _ => TokenError::Invalid,
+            .map_err(|error| match *error.kind() == ErrorKind::ExpiredSignature {
+                true => TokenError::Expired,
+                false => TokenError::Invalid,
             })?
             .claims;
         let latest = now.timestamp() + i64::try_from(LEEWAY_SECONDS).unwrap_or(0);

@@ -50,7 +50,7 @@ impl Client {
                 Some(token) => token.expose_secret().to_owned(),
                 None => admin_token(&config)?,
             };
-            return Self::server(url, token);
+            return Self::server(&url, token);
         }
         if config.database_url.is_some() {
             return Ok(Self::Here(Box::new(App::build(config, None).await?)));
@@ -60,16 +60,16 @@ impl Client {
             return Ok(Self::Here(Box::new(App::build(config, Some(lock)).await?)));
         }
         match folder.running() {
-            Some(running) => Self::server(running.url, admin_token(&config)?),
+            Some(running) => Self::server(&running.url, admin_token(&config)?),
             None => Err(SetupError::Busy { path: folder.path().to_path_buf() }.into()),
         }
     }
 
-    fn server(url: String, token: String) -> Result<Self, CliError> {
+    fn server(url: &str, token: String) -> Result<Self, CliError> {
         let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()
-            .map_err(|source| CliError::Unreachable { url: url.clone(), source })?;
+            .map_err(|source| CliError::Unreachable { url: url.to_owned(), source })?;
         Ok(Self::Server { http, url: url.trim_end_matches('/').to_owned(), token })
     }
 
@@ -96,7 +96,7 @@ impl Client {
 
 fn admin_token(config: &Config) -> Result<String, CliError> {
     let tokens = Tokens::new(&app::secret(config)?);
-    let hour = Duration::from_secs(60 * 60);
+    let hour = Duration::from_hours(1);
     let token = tokens.issue(Uuid::nil(), Role::Admin, Clock.now(), hour);
     token.map_err(|error| CliError::Usage { message: error.to_string(), hint: None })
 }

@@ -85,7 +85,7 @@ const SOME_REJECTED: u8 = 2;
 /// Runs the command of the command line.
 pub async fn run() -> ExitCode {
     let cli = Cli::parse();
-    start_logging(&cli.config);
+    start_logging(&cli.config, cli.command.as_ref());
     match dispatch(cli).await {
         Ok(code) => code,
         // Whoever reads our output has enough of it: that is no failure.
@@ -120,9 +120,14 @@ async fn dispatch(Cli { command, config }: Cli) -> CliResult {
 }
 
 /// Logs go to standard error, so that standard output can be piped.
-fn start_logging(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+fn start_logging(config: &Config, command: Option<&Command>) {
+    let is_serving = matches!(command, None | Some(Command::Serve(_) | Command::Work));
+    let level = if is_serving { "info" } else { "warn" };
+    // Statements hold what people wrote, and what our libraries do at start is noise.
+    let usual = format!("{level},sqlx=error,sea_orm_migration=warn,pglite_oxide=warn");
+    let filter = config.log.as_deref().unwrap_or(&usual);
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let outcome = match config.log_format {
         LogFormat::Text => builder.try_init(),

@@ -34,7 +34,7 @@ pub(super) struct Token {
 }
 
 /// Tokens that live longer are refused: there is no way to take a token back.
-const MAX_TTL: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const MAX_TTL: Duration = Duration::from_hours(366 * 24);
 
 pub(super) fn run(command: &Token, config: &Config) -> CliResult {
     if command.ttl.is_zero() || command.ttl > MAX_TTL {

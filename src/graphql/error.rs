@@ -39,13 +39,11 @@ impl From<Reply> for async_graphql::Error {
 
 fn log(error: &Error, code: Code, error_id: Uuid) {
     let error = error as &dyn std::error::Error;
-    match code {
-        Code::Internal => {
-            tracing::error!(error.id = %error_id, error, "Answered with an internal error {error_id}")
-        }
-        _ => {
-            tracing::warn!(error.id = %error_id, error, "Answered with {} {error_id}", code.as_str())
-        }
+    if code == Code::Internal {
+        tracing::error!(error.id = %error_id, error, "Answered with an internal error {error_id}");
+    } else {
+        let code = code.as_str();
+        tracing::warn!(error.id = %error_id, error, "Answered with {code} {error_id}");
     }
 }
 
@@ -58,8 +56,6 @@ pub fn with_code(code: &str, message: impl Into<String>) -> ServerError {
 
 /// The code of an error, if it carries one.
 pub fn extensions_code(error: &ServerError) -> Option<&str> {
-    match error.extensions.as_ref()?.get("code")? {
-        Value::String(code) => Some(code),
-        _ => None,
-    }
+    let Value::String(code) = error.extensions.as_ref()?.get("code")? else { return None };
+    Some(code)
 }

@@ -32,11 +32,9 @@ impl Parameters {
             return Err("the body is a list; send one request at a time".to_owned());
         }
         let parameters: Self =
-            serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-                serde_json::error::Category::Data => {
-                    format!("the body is no GraphQL request: {error}")
-                }
-                _ => format!("the body is no JSON: {error}"),
+            serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
+                true => format!("the body is no GraphQL request: {error}"),
+                false => format!("the body is no JSON: {error}"),
             })?;
         parameters.checked()
     }

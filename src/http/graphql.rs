@@ -84,6 +84,7 @@ fn not_acceptable() -> Response {
 }
 
 /// Who asks, by the one `Authorization` header. Nothing else is looked at, no cookie, no query.
+#[expect(clippy::result_large_err, reason = "made at most once per request")]
 fn viewer(state: &State, headers: &HeaderMap) -> Result<Viewer, Response> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (first, second) = (values.next(), values.next());

@@ -21,7 +21,6 @@ use tower_http::cors::CorsLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::app::{App, StartError};
 use crate::auth::Tokens;
 use crate::graphql::KindredSchema;
 use crate::graphql::guard::Limits;
@@ -46,18 +45,39 @@ pub struct Shared {
     cors: CorsLayer,
 }
 
+/// What an operator decides about the server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub is_development: bool,
+    pub request_timeout: Duration,
+    /// Requests that are worked on at a time.
+    pub max_concurrent_requests: u32,
+    /// Origins whose pages may call the API.
+    pub cors_origins: Vec<String>,
+}
+
+/// An origin that a browser would never send.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no origin; an origin looks like `https://example.com`")]
+pub struct MalformedOrigin(String);
+
 impl State {
-    pub fn new(app: &App) -> Result<Self, StartError> {
-        let permits = usize::try_from(app.config.max_concurrent_requests).unwrap_or(64);
+    pub fn new(
+        services: Services,
+        schema: KindredSchema,
+        tokens: Tokens,
+        settings: &Settings,
+    ) -> Result<Self, MalformedOrigin> {
+        let permits = usize::try_from(settings.max_concurrent_requests).unwrap_or(64);
         Ok(Self(Arc::new(Shared {
-            services: app.services.clone(),
-            schema: app.schema.clone(),
-            tokens: app.tokens.clone(),
-            is_development: app.config.is_development(),
+            services,
+            schema,
+            tokens,
+            is_development: settings.is_development,
             limits: Limits::default(),
-            request_timeout: app.config.request_timeout(),
+            request_timeout: settings.request_timeout,
             permits: Arc::new(Semaphore::new(permits)),
-            cors: cors(&app.config.cors_origins)?,
+            cors: cors(&settings.cors_origins)?,
         })))
     }
 }
@@ -99,20 +119,21 @@ fn nosniff() -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, value)
 }
 
-fn cors(origins: &[String]) -> Result<CorsLayer, StartError> {
+fn cors(origins: &[String]) -> Result<CorsLayer, MalformedOrigin> {
     let mut allowed = Vec::with_capacity(origins.len());
     for origin in origins.iter().map(|origin| origin.trim()).filter(|origin| !origin.is_empty()) {
         let value = origin.strip_prefix("http").and_then(|_| origin.parse::<HeaderValue>().ok());
-        allowed.push(value.ok_or_else(|| StartError::Origin(origin.to_owned()))?);
+        allowed.push(value.ok_or_else(|| MalformedOrigin(origin.to_owned()))?);
     }
     Ok(CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
-        .max_age(Duration::from_secs(3_600)))
+        .max_age(Duration::from_hours(1)))
 }
 
 /// A panic is a fault of ours: the log has it, the client gets an error like any other.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let message = panic
         .downcast_ref::<String>()

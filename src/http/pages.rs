@@ -1,7 +1,7 @@
 //! The search page and GraphiQL. The files are part of the program.
 
 use axum::extract::{Path, State as Extract};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::{State, reply};
@@ -28,7 +28,7 @@ pub(super) async fn search() -> Response {
 
 /// GraphiQL is there in development, and for administrators.
 pub(super) async fn graphiql(Extract(state): Extract<State>, headers: HeaderMap) -> Response {
-    let header = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    let header = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     let viewer = state.tokens.viewer_of_header(header, state.services.clock().now());
     if state.is_development || viewer.is_ok_and(Viewer::is_admin) {
         page(GRAPHIQL, "text/html; charset=utf-8", GRAPHIQL_POLICY)

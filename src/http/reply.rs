@@ -1,8 +1,8 @@
 //! Answers that are not data: a status, and the errors as GraphQL writes them.
 
-use async_graphql::ServerError;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::graphql::with_code;
@@ -16,7 +16,7 @@ pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Response {
 pub(super) fn errors(
     status: StatusCode,
     format: super::accept::Format,
-    errors: &[ServerError],
+    errors: &[impl Serialize],
 ) -> Response {
     let body = json!({ "errors": errors }).to_string();
     (status, [(header::CONTENT_TYPE, format.content_type())], body).into_response()

@@ -53,6 +53,15 @@ pub enum EmbeddingStatus {
     Absent,
 }
 
+/// A change of which rows are live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    SoftDelete,
+    Restore,
+    /// The row, its vectors, its tasks and the feedback on it go for good.
+    Purge,
+}
+
 /// The order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContentOrder {

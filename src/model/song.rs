@@ -157,8 +157,11 @@ fn within(
 ) -> Result<(), InvalidField> {
     match value {
         Some(value) if !(low..=high).contains(&value) => {
-            let low =
-                if low == f64::MIN_POSITIVE { "above 0".to_owned() } else { format!("from {low}") };
+            let low = if low.is_normal() && low < 1e-300 {
+                "above 0".to_owned()
+            } else {
+                format!("from {low}")
+            };
             invalid(field, format!("must be {low} to {high}, but is {value}"))
         }
         Some(_) | None => Ok(()),

@@ -1,6 +1,6 @@
 //! What the catalogue holds and what it takes.
 
-use super::{Kind, Space};
+use super::{Kind, NodeId, Space};
 
 /// Rows, vectors, sizes and queue, as one viewer may see them.
 #[derive(Debug, Clone)]
@@ -21,6 +21,14 @@ pub struct KindStats {
     /// The space that answers for the kind.
     pub space: Option<Space>,
     pub has_index: bool,
+}
+
+/// A text that could not be embedded.
+#[derive(Debug, Clone)]
+pub struct FailedTask {
+    pub id: NodeId,
+    pub attempts: i32,
+    pub message: String,
 }
 
 /// What the database says of itself.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::page::Page;
 use super::{Error, Result, Services};
-use crate::model::content::ContentOrder;
+use crate::model::content::{Change, ContentOrder};
 use crate::model::cursor::fingerprint;
 use crate::model::{Content, Cursor, Filter, Kind, NodeId, Viewer, limits};
 use crate::store::content;
@@ -87,7 +87,7 @@ impl Services {
     pub async fn change(
         &self,
         viewer: Viewer,
-        change: content::Change,
+        change: Change,
         ids: &[NodeId],
         at_most: i32,
     ) -> Result<Vec<NodeId>> {

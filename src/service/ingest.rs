@@ -101,7 +101,7 @@ impl Services {
         for (index, row) in rows.into_iter().enumerate() {
             let external_id = row.external_id.clone();
             outcomes.push(match row.validate(&self.settings.song_template) {
-                Err(fault) => Some(rejected(external_id, fault)),
+                Err(fault) => Some(rejected(external_id, &fault)),
                 Ok(song) => match first.get(&song.external_id) {
                     Some(earlier) => Some(duplicate(song.external_id, *earlier)),
                     None => {
@@ -171,7 +171,7 @@ fn written(row: &Accepted, status: RowStatus) -> RowOutcome {
     }
 }
 
-fn rejected(external_id: Option<String>, fault: InvalidField) -> RowOutcome {
+fn rejected(external_id: Option<String>, fault: &InvalidField) -> RowOutcome {
     let message = fault.to_string();
     let fault = Some(RowFault { field: Some(fault.field), message });
     RowOutcome { external_id, id: None, status: RowStatus::Rejected, fault }

@@ -2,7 +2,7 @@
 
 use super::{Result, Services};
 use crate::model::content::EmbeddingStatus;
-use crate::model::stats::{KindStats, Stats};
+use crate::model::stats::{FailedTask, KindStats, Stats};
 use crate::model::{Filter, Kind, NodeId, Viewer};
 use crate::store::{content, health, search, stats, task};
 use std::collections::HashMap;
@@ -56,7 +56,7 @@ impl Services {
     }
 
     /// The latest tasks that were given up.
-    pub async fn failed_tasks(&self, viewer: Viewer, first: i32) -> Result<Vec<task::Failed>> {
+    pub async fn failed_tasks(&self, viewer: Viewer, first: i32) -> Result<Vec<FailedTask>> {
         let scope = self.administering(viewer)?;
         let page = super::page::Page::new(first, crate::model::limits::LIST_FIRST, None, 0)?;
         let limit = i64::try_from(page.first).unwrap_or(i64::MAX);

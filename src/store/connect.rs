@@ -14,7 +14,7 @@ const PGVECTOR_NEEDED: (u32, u32) = (0, 8);
 /// pgvector before this can corrupt an HNSW index under vacuum (pgvector issues 988 and 993).
 const PGVECTOR_WANTED: (u32, u32, u32) = (0, 8, 4);
 /// Any number, as long as nobody else locks it: migrations run one process at a time.
-const MIGRATION_LOCK: i64 = 0x6b69_6e64_7265_64;
+const MIGRATION_LOCK: i64 = 0x006b_696e_6472_6564;
 /// A connection that rested longer is tested before it is used.
 const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
 
@@ -26,6 +26,16 @@ pub struct Options {
     pub max_connections: u32,
     /// A statement is stopped after this.
     pub command_timeout: Duration,
+    pub server: Server,
+}
+
+/// Who looks after the database server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// Somebody else, who can update it.
+    External,
+    /// It is part of this program.
+    Embedded,
 }
 
 /// Opens the pool. One connection is made at once, so a wrong address is found here.
@@ -97,7 +107,7 @@ fn session_settings(command_timeout: Duration) -> String {
 /// Checks the server and applies what is missing, one process at a time.
 pub async fn migrate(options: &Options) -> Result<()> {
     let pool = locked_pool(options).await?;
-    let outcome = migrate_locked(&pool).await;
+    let outcome = migrate_locked(&pool, options.server).await;
     pool.close().await;
     outcome
 }
@@ -120,14 +130,14 @@ async fn locked_pool(options: &Options) -> Result<PgPool> {
     Ok(pool)
 }
 
-async fn migrate_locked(pool: &PgPool) -> Result<()> {
-    check_pgvector(pool).await?;
+async fn migrate_locked(pool: &PgPool, server: Server) -> Result<()> {
+    check_pgvector(pool, server).await?;
     let db = sea_orm::SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
     Migrator::up(&db, None).await?;
     Ok(())
 }
 
-async fn check_pgvector(pool: &PgPool) -> Result<()> {
+async fn check_pgvector(pool: &PgPool, server: Server) -> Result<()> {
     let version: Option<String> = sqlx::query_scalar(
         "SELECT coalesce(installed_version, default_version) \
          FROM pg_available_extensions WHERE name = 'vector'",
@@ -150,7 +160,7 @@ async fn check_pgvector(pool: &PgPool) -> Result<()> {
              (hint: update it and run `ALTER EXTENSION vector UPDATE`)"
         )));
     }
-    if (part(0), part(1), part(2)) < PGVECTOR_WANTED {
+    if server == Server::External && (part(0), part(1), part(2)) < PGVECTOR_WANTED {
         tracing::warn!(pgvector.version = %version, "Pgvector {version} has known faults in its HNSW index; 0.8.4 or newer is better");
     }
     Ok(())

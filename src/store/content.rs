@@ -8,7 +8,7 @@ use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
 use super::{Db, Result, filter, rows, visible};
-use crate::model::content::{ContentOrder, Direction, EmbeddingStatus, OrderField};
+use crate::model::content::{Change, ContentOrder, Direction, EmbeddingStatus, OrderField};
 use crate::model::{Content, Filter, Kind, NodeId, Scope};
 
 /// The visible rows among `ids`, in no order. Ids of another kind than the row's are not found.
@@ -121,15 +121,6 @@ pub async fn holds_any(db: &Db, scope: Scope, kind: Kind) -> Result<bool> {
     visible::push_with_deleted(&mut query, scope);
     query.push(")");
     Ok(query.build_query_scalar().fetch_one(db.sql(scope)).await?)
-}
-
-/// A change of which rows are live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    SoftDelete,
-    Restore,
-    /// The row, its vectors, its tasks and the feedback on it go for good.
-    Purge,
 }
 
 /// Makes a change to visible rows and says which of them it changed.

@@ -16,31 +16,29 @@ pub enum Error {
 impl Error {
     /// Whether the same statement may succeed later: the server was away, busy or too slow.
     pub fn is_transient(&self) -> bool {
+        use sea_orm::DbErr::{Conn, ConnectionAcquire};
         match self {
-            Self::Sqlx(error) => is_transient(error),
-            Self::Orm(error) => match error {
-                sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_) => true,
-                sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(error))
-                | sea_orm::DbErr::Query(sea_orm::RuntimeErr::SqlxError(error)) => {
-                    is_transient(error)
-                }
-                _ => false,
-            },
-            Self::Setup(_) | Self::Unreadable { .. } => false,
+            Self::Orm(ConnectionAcquire(_) | Conn(_)) => true,
+            Self::Sqlx(_) | Self::Orm(_) | Self::Setup(_) | Self::Unreadable { .. } => {
+                self.sqlx().is_some_and(is_transient)
+            }
         }
     }
 
     /// Whether the statement was stopped because it took too long.
     pub fn is_timeout(&self) -> bool {
-        let error = match self {
-            Self::Sqlx(error) => error,
-            Self::Orm(
-                sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(error))
-                | sea_orm::DbErr::Query(sea_orm::RuntimeErr::SqlxError(error)),
-            ) => error,
-            Self::Orm(_) | Self::Setup(_) | Self::Unreadable { .. } => return false,
-        };
-        code(error).as_deref() == Some("57014")
+        self.sqlx().and_then(code).as_deref() == Some("57014")
+    }
+
+    /// What sqlx said, directly or through SeaORM.
+    fn sqlx(&self) -> Option<&sqlx::Error> {
+        use sea_orm::DbErr::{Exec, Query};
+        use sea_orm::RuntimeErr::SqlxError;
+        match self {
+            Self::Sqlx(error) => Some(error),
+            Self::Orm(Exec(SqlxError(error)) | Query(SqlxError(error))) => Some(error),
+            Self::Orm(_) | Self::Setup(_) | Self::Unreadable { .. } => None,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub mod task;
 pub mod text;
 pub mod user;
 
-pub use connect::{Options, connect, migrate, rollback_all};
+pub use connect::{Options, Server, connect, migrate, rollback_all};
 pub use db::{Db, Tx};
 pub use error::Error;
 

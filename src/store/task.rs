@@ -11,7 +11,8 @@ use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
 use super::{Db, Result, Tx, rows, visible};
-use crate::model::{Kind, Scope, Space};
+use crate::model::stats::FailedTask;
+use crate::model::{Kind, NodeId, Scope, Space};
 
 /// A task is given up after this many claims; they are counted when a task is claimed, so a text
 /// that kills the process is given up as well.
@@ -142,7 +143,7 @@ pub async fn complete(
     space: &Space,
     kind: Kind,
     lease_token: Uuid,
-    done: &[(&Claimed, Vector)],
+    done: &[(&Claimed, Vec<f32>)],
     now: DateTime<Utc>,
 ) -> Result<u64> {
     let mut query = QueryBuilder::<Postgres>::new(
@@ -150,7 +151,8 @@ pub async fn complete(
     );
     let ids: Vec<Uuid> = done.iter().map(|(task, _)| task.id).collect();
     let hashes: Vec<&[u8]> = done.iter().map(|(task, _)| task.source_hash.as_slice()).collect();
-    let vectors: Vec<Vector> = done.iter().map(|(_, vector)| vector.clone()).collect();
+    let vectors: Vec<Vector> =
+        done.iter().map(|(_, vector)| Vector::from(vector.clone())).collect();
     query.push_bind(ids).push("::uuid[], ").push_bind(hashes).push("::bytea[], ");
     query.push_bind(vectors).push("::vector[]) AS v (task_id, source_hash, embedding)), ");
     query.push("finished AS (DELETE FROM embedding_task USING vectors, content WHERE embedding_task.id = vectors.task_id");
@@ -244,17 +246,8 @@ pub async fn counts(db: &Db, scope: Scope) -> Result<(i64, i64)> {
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
-/// A task that was given up.
-#[derive(Debug, Clone)]
-pub struct Failed {
-    pub content_id: Uuid,
-    pub kind: Kind,
-    pub attempts: i32,
-    pub message: String,
-}
-
 /// The latest tasks of visible rows that were given up.
-pub async fn failed(db: &Db, scope: Scope, limit: i64) -> Result<Vec<Failed>> {
+pub async fn failed(db: &Db, scope: Scope, limit: i64) -> Result<Vec<FailedTask>> {
     let mut query = QueryBuilder::<Postgres>::new(
         "SELECT content.id, content.kind, embedding_task.attempts, coalesce(embedding_task.message, '') \
          FROM embedding_task JOIN content ON content.id = embedding_task.content_id \
@@ -265,9 +258,8 @@ pub async fn failed(db: &Db, scope: Scope, limit: i64) -> Result<Vec<Failed>> {
     let rows = query.build().fetch_all(db.sql(scope)).await?;
     rows.iter()
         .map(|row| {
-            Ok(Failed {
-                content_id: row.try_get(0)?,
-                kind: rows::kind(row.try_get(1)?)?,
+            Ok(FailedTask {
+                id: NodeId { kind: rows::kind(row.try_get(1)?)?, id: row.try_get(0)? },
                 attempts: row.try_get(2)?,
                 message: row.try_get(3)?,
             })

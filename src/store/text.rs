@@ -57,7 +57,9 @@ pub async fn terms(db: &Db, scope: Scope, kinds: &[Kind], words: &str) -> Result
     .await?;
     let counted: Result<Vec<Counted>> = rows
         .iter()
-        .map(|row| Ok(Counted { word: row.try_get(0)?, rows: row.try_get(1)?, total: row.try_get(2)? }))
+        .map(|row| {
+            Ok(Counted { word: row.try_get(0)?, rows: row.try_get(1)?, total: row.try_get(2)? })
+        })
         .collect();
     Ok(telling(counted?))
 }
@@ -142,7 +144,10 @@ fn push_tsquery(query: &mut QueryBuilder<Postgres>, search: &Match<'_>) {
     }
     for excluded in &search.query.excluded {
         query.push(if parts > 0 { " && " } else { "" });
-        query.push("(!! phraseto_tsquery('kindred_english', ").push_bind(excluded.clone()).push("))");
+        query
+            .push("(!! phraseto_tsquery('kindred_english', ")
+            .push_bind(excluded.clone())
+            .push("))");
         parts += 1;
     }
     if parts == 0 {
@@ -198,9 +203,11 @@ mod tests {
     use super::*;
 
     fn words(counts: &[(&str, f64)]) -> Vec<String> {
-        let counted = counts
-            .iter()
-            .map(|(word, rows)| Counted { word: (*word).to_owned(), rows: *rows, total: 100.0 });
+        let counted = counts.iter().map(|(word, rows)| Counted {
+            word: (*word).to_owned(),
+            rows: *rows,
+            total: 100.0,
+        });
         telling(counted.collect()).into_iter().map(|term| term.word).collect()
     }
 

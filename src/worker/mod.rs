@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use pgvector::Vector;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -17,7 +16,7 @@ use crate::store::task::{self, Claimed, Outcome};
 /// Tasks of one claim.
 const BATCH: i64 = 512;
 /// A worker that does not finish within this time loses its tasks to others.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// How long to wait when nothing is due and nobody calls.
 const IDLE: Duration = Duration::from_secs(1);
 /// Waits after the first failure; it doubles with each further one.
@@ -149,7 +148,7 @@ impl Worker {
         let mut unknown = Vec::new();
         for (task, embedding) in tasks.iter().zip(embeddings) {
             match embedding {
-                Embedding::Vector(vector) => done.push((*task, Vector::from(vector))),
+                Embedding::Vector(vector) => done.push((*task, vector)),
                 Embedding::Unknown => unknown.push(*task),
             }
         }

@@ -215,6 +215,13 @@ impl From<IntRange> for FloatRange {
     }
 }
 
+impl From<TimeRange> for Range<DateTime<Utc>> {
+    fn from(range: TimeRange) -> Self {
+        let TimeRange { eq, gte, lte, gt, lt } = range;
+        Self { eq, gte, lte, gt, lt }
+    }
+}
+
 fn push_text(parts: &mut Vec<Filter>, field: TextField, filter: Option<TextFilter>) -> Result<()> {
     let Some(TextFilter { eq, one_of, contains }) = filter else { return Ok(()) };
     if eq.is_none() && one_of.is_none() && contains.is_none() {
@@ -238,9 +245,13 @@ fn push_text(parts: &mut Vec<Filter>, field: TextField, filter: Option<TextFilte
     Ok(())
 }
 
-fn push_time(parts: &mut Vec<Filter>, field: TimeField, range: Option<TimeRange>) -> Result<()> {
-    if let Some(TimeRange { eq, gte, lte, gt, lt }) = range {
-        parts.push(Filter::Time(field, bounded(Range { eq, gte, lte, gt, lt })?));
+fn push_time(
+    parts: &mut Vec<Filter>,
+    field: TimeField,
+    range: Option<impl Into<Range<DateTime<Utc>>>>,
+) -> Result<()> {
+    if let Some(range) = range {
+        parts.push(Filter::Time(field, bounded(range.into())?));
     }
     Ok(())
 }

@@ -5,10 +5,10 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::model::NodeId;
-use crate::store::content::Change;
+use crate::model::content::Change;
 
 #[derive(Default)]
-pub struct ContentMutation;
+pub(in crate::graphql) struct ContentMutation;
 
 /// Which rows changed.
 #[derive(SimpleObject)]

@@ -7,7 +7,7 @@ use crate::graphql::error::Result;
 use crate::model::feedback;
 
 #[derive(Default)]
-pub struct FeedbackMutation;
+pub(in crate::graphql) struct FeedbackMutation;
 
 /// Something you did, which says how well content suits you.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::graphql::input::song::SongInput;
 use crate::service::{self, Error, RowOutcome};
 
 #[derive(Default)]
-pub struct IngestMutation;
+pub(in crate::graphql) struct IngestMutation;
 
 /// What to do with rows that are there already, and with rows that are not.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]

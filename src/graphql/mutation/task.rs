@@ -7,7 +7,7 @@ use crate::graphql::error::Result;
 use crate::graphql::object::Kind;
 
 #[derive(Default)]
-pub struct TaskMutation;
+pub(in crate::graphql) struct TaskMutation;
 
 #[Object]
 impl TaskMutation {

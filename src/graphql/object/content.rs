@@ -23,6 +23,7 @@ pub(in crate::graphql) enum Node {
 
 /// A row of the catalogue, of any kind.
 #[derive(Interface)]
+#[expect(clippy::duplicated_attributes, reason = "fields of one interface may have one type")]
 #[graphql(
     field(name = "id", ty = "&ID", desc = "Id across all kinds, such as `song:0192…`."),
     field(name = "title", ty = "&String", desc = "Title of the row."),

@@ -79,12 +79,15 @@ pub(in crate::graphql) struct Song {
 #[ComplexObject]
 impl Song {
     /// How far its vector is in the space that answers for songs.
-    pub async fn embedding_status(&self, ctx: &Context<'_>) -> Result<EmbeddingStatus> {
+    pub(in crate::graphql) async fn embedding_status(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Result<EmbeddingStatus> {
         embedding_status(ctx, self.node_id).await
     }
 
     /// The songs that are most similar to it, best first.
-    pub async fn similar(
+    pub(in crate::graphql) async fn similar(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How many, from 1 to 100.", default = 5)] first: i32,

@@ -5,8 +5,7 @@ use async_graphql::{ComplexObject, Context, ID, SimpleObject};
 use super::Kind;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::model::{NodeId, stats};
-use crate::store::task::Failed;
+use crate::model::stats;
 
 /// What the catalogue holds, as far as you may see it.
 #[derive(SimpleObject)]
@@ -127,9 +126,9 @@ pub(in crate::graphql) struct FailedTask {
     message: String,
 }
 
-impl From<Failed> for FailedTask {
-    fn from(task: Failed) -> Self {
-        let id = NodeId { kind: task.kind, id: task.content_id };
-        Self { content_id: id.to_string().into(), attempts: task.attempts, message: task.message }
+impl From<stats::FailedTask> for FailedTask {
+    fn from(task: stats::FailedTask) -> Self {
+        let content_id = task.id.to_string().into();
+        Self { content_id, attempts: task.attempts, message: task.message }
     }
 }

@@ -9,7 +9,7 @@ use crate::model::{NodeId, limits};
 use crate::service::Error;
 
 #[derive(Default)]
-pub struct NodeQuery;
+pub(in crate::graphql) struct NodeQuery;
 
 #[Object]
 impl NodeQuery {

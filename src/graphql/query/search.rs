@@ -12,7 +12,7 @@ use crate::model::NodeId;
 use crate::service::{HybridInput, Paging, RecommendInput, SimilarInput};
 
 #[derive(Default)]
-pub struct SearchQuery;
+pub(in crate::graphql) struct SearchQuery;
 
 #[Object]
 impl SearchQuery {

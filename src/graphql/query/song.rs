@@ -12,7 +12,7 @@ use crate::model::content::{ContentOrder, Direction, OrderField};
 use crate::service::ListInput;
 
 #[derive(Default)]
-pub struct SongQuery;
+pub(in crate::graphql) struct SongQuery;
 
 #[Object]
 impl SongQuery {

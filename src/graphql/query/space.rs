@@ -7,7 +7,7 @@ use crate::graphql::error::Result;
 use crate::graphql::object::space::EmbeddingSpace;
 
 #[derive(Default)]
-pub struct SpaceQuery;
+pub(in crate::graphql) struct SpaceQuery;
 
 #[Object]
 impl SpaceQuery {

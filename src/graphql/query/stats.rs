@@ -7,7 +7,7 @@ use crate::graphql::error::Result;
 use crate::graphql::object::stats::{FailedTask, Stats};
 
 #[derive(Default)]
-pub struct StatsQuery;
+pub(in crate::graphql) struct StatsQuery;
 
 #[Object]
 impl StatsQuery {

@@ -1,0 +1,8 @@
+//! The API, over HTTP and a real database.
+//!
+//! With nothing configured every test gets an embedded database of its own; with
+//! `TEST_DATABASE_URL` it gets a database of its own on that server.
+
+mod support;
+
+mod recommend;

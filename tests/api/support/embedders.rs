@@ -1,0 +1,98 @@
+//! Embedders that misbehave.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use kindred::embed::{Description, Embedder, Embedding, Error};
+
+/// What a misbehaving embedder does with a text that holds its word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Fails the whole call, with a canary in the error.
+    Fails,
+    /// Panics, with a canary in the message.
+    Panics,
+    /// Returns one vector too few.
+    Loses,
+}
+
+/// What no client may ever read.
+pub(crate) const CANARY: &str = "canary-7f3a";
+
+/// The server's embedder, except that texts with a certain word meet a fault, and calls are counted.
+pub(crate) struct FlakyEmbedder {
+    inner: Arc<dyn Embedder>,
+    word: &'static str,
+    fault: Fault,
+    /// Texts that were embedded, queries not counted.
+    pub(crate) texts: AtomicUsize,
+    /// Faults that are still to come.
+    left: AtomicUsize,
+}
+
+impl FlakyEmbedder {
+    /// Always meets the fault on the word.
+    pub(crate) fn on(word: &'static str, fault: Fault, inner: Arc<dyn Embedder>) -> Arc<Self> {
+        Self::times(usize::MAX, word, fault, inner)
+    }
+
+    /// Meets the fault on the word so many times.
+    pub(crate) fn times(
+        left: usize,
+        word: &'static str,
+        fault: Fault,
+        inner: Arc<dyn Embedder>,
+    ) -> Arc<Self> {
+        let (texts, left) = (AtomicUsize::new(0), AtomicUsize::new(left));
+        Arc::new(Self { inner, word, fault, texts, left })
+    }
+
+    /// Only counts.
+    pub(crate) fn counting(inner: Arc<dyn Embedder>) -> Arc<Self> {
+        Self::times(0, "", Fault::Fails, inner)
+    }
+
+    fn meets_fault(&self, text: &str) -> bool {
+        text.contains(self.word)
+            && self
+                .left
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+                .is_ok()
+    }
+
+    fn fail(&self) -> Result<(), Error> {
+        match self.fault {
+            Fault::Fails => Err(Error::Load(format!("{CANARY} {}", self.word).into())),
+            Fault::Panics => panic!("{CANARY} {}", self.word),
+            Fault::Loses => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Embedder for FlakyEmbedder {
+    fn description(&self) -> &Description {
+        self.inner.description()
+    }
+
+    async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Embedding>, Error> {
+        let is_faulty = texts.iter().any(|text| self.meets_fault(text));
+        if is_faulty {
+            self.fail()?;
+        }
+        self.texts.fetch_add(texts.len(), Ordering::SeqCst);
+        let mut vectors = self.inner.embed_documents(texts).await?;
+        if is_faulty {
+            vectors.pop();
+        }
+        Ok(vectors)
+    }
+
+    async fn embed_query(&self, text: &str) -> Result<Embedding, Error> {
+        if self.meets_fault(text) {
+            self.fail()?;
+        }
+        self.inner.embed_query(text).await
+    }
+}
