@@ -50,8 +50,7 @@ async fn pass_on(client: TcpStream, server: (String, u16), count: Arc<AtomicU32>
         // `Execute` of the extended protocol, `Query` of the simple one.
         let is_statement = kind == b'E' || (kind == b'Q' && !body[4..].starts_with(b"ROLLBACK"));
         count.fetch_add(u32::from(is_statement), Ordering::Relaxed);
-        to_server.write_u8(kind).await?;
-        to_server.write_all(&body).await?;
+        to_server.write_all(&[&[kind], body.as_slice()].concat()).await?;
     }
 }
 

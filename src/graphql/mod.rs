@@ -31,6 +31,7 @@ pub fn schema(services: Services) -> KindredSchema {
 
 fn builder() -> async_graphql::SchemaBuilder<query::Query, mutation::Mutation, EmptySubscription> {
     Schema::build(query::Query::default(), mutation::Mutation::default(), EmptySubscription)
+        .register_output_type::<object::content::ContentIsNode>()
         .disable_suggestions()
         .limit_depth(25)
         .limit_directives(10)
