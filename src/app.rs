@@ -42,6 +42,8 @@ pub enum StartError {
         "production needs a secret that signs tokens; set `JWT_SECRET`, for example to the output of `openssl rand -hex 32`"
     )]
     NoSecret,
+    #[error("cannot sign a token: {0}")]
+    Token(#[from] auth::TokenError),
     #[error(transparent)]
     Template(#[from] crate::model::song::TemplateError),
     #[error(transparent)]
@@ -76,7 +78,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 pub struct App {
     pub services: Services,
     pub schema: KindredSchema,
-    pub tokens: Tokens,
+    /// `None` where no secret is set: only commands that answer no requests run like that.
+    tokens: Option<Tokens>,
     pub config: Config,
     lock: Option<FolderLock>,
     // Last, so that it stops after everything that uses it.
@@ -152,7 +155,11 @@ impl App {
         config: Config,
         folder_lock: Option<FolderLock>,
     ) -> Result<Self, StartError> {
-        let tokens = Tokens::new(&secret(&config)?);
+        let tokens = match secret(&config) {
+            Ok(secret) => Some(Tokens::new(&secret)),
+            Err(StartError::NoSecret) => None,
+            Err(error) => return Err(error),
+        };
         let settings = settings(&config)?;
         let embedder = embed::from_backend(config.embedder)?;
         let opened = open(&config, folder_lock)?;
@@ -221,10 +228,15 @@ impl App {
         Viewer::Admin(Uuid::nil())
     }
 
+    /// What signs and checks tokens; answering requests needs it.
+    pub fn tokens(&self) -> Result<&Tokens, StartError> {
+        self.tokens.as_ref().ok_or(StartError::NoSecret)
+    }
+
     /// A token for an administrator, good for a day.
-    pub fn admin_token(&self) -> Result<String, auth::TokenError> {
+    pub fn admin_token(&self) -> Result<String, StartError> {
         let day = Duration::from_hours(24);
-        self.tokens.issue(Uuid::nil(), Role::Admin, Clock.now(), day)
+        Ok(self.tokens()?.issue(Uuid::nil(), Role::Admin, Clock.now(), day)?)
     }
 
     /// Listens; port 0 takes a free port.
@@ -249,7 +261,7 @@ impl App {
             cors_origins: self.config.cors_origins.clone(),
         };
         let (services, schema) = (self.services.clone(), self.schema.clone());
-        Ok(http::State::new(services, schema, self.tokens.clone(), &settings)?)
+        Ok(http::State::new(services, schema, self.tokens()?.clone(), &settings)?)
     }
 
     /// Answers requests, and embeds what is queued if `worker` says so, until `stop` turns true.

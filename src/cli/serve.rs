@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::sync::watch;
 
 use super::{CliError, CliResult, output};
-use crate::app::{App, RunsWorker, reachable};
+use crate::app::{self, App, RunsWorker, reachable};
 use crate::config::Config;
 use crate::dev::{DataFolder, FolderLock};
 use crate::worker::Worker;
@@ -24,6 +24,8 @@ pub(super) struct Serve {
 }
 
 pub(super) async fn run(command: Serve, config: Config) -> CliResult {
+    // Before anything is opened: without a secret nobody could be answered.
+    app::secret(&config)?;
     let lock = own_folder(&config)?;
     let app = App::build(config, lock).await?;
     let listener = app.listen().await?;

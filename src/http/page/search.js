@@ -1,31 +1,10 @@
-// The search page: state in the address, songs from GraphQL, text only ever as text.
+// The search page: what is typed, pressed and answered. The state is in the address.
 
-const pageSize = 20;
-const typingPause = 220;
-const answerWithin = 20_000;
-const keys = ['C', 'C#', 'D', 'D#', 'E', 'F', 'F#', 'G', 'G#', 'A', 'A#', 'B'];
-const bounds = { year: ['Year', '', 9999], tempo: ['Tempo', 'in beats per minute', 999], energy: ['Energy', 'in percent', 100] };
-const ranges = Object.keys(bounds);
+import { Trouble, graphql, token } from './api.js';
+import { el, icon, row } from './row.js';
+import { address, bounds, choices, filtered, keys, ranges, read, request, reversed } from './state.js';
+
 const examples = ['upbeat rock music', 'slow piano for a rainy evening', 'dark electronic, driving bass', 'acoustic songs about leaving home', 'late-night jazz', 'summer song to dance to'];
-
-const hits = `fragment Hits on HitConnection {
-  totalCount
-  pageInfo { hasNextPage endCursor }
-  info { space complete degraded tookMs }
-  edges { similarityPercent node { id title ... on Song { band album genre subgenre year tempo key mode energy durationMs moods } } }
-}`;
-const documents = {
-  Search: `query Search($query: String!, $where: ContentFilter, $after: String) {
-  hits: hybridSearch(query: $query, kinds: [SONG], where: $where, first: ${pageSize}, after: $after) { ...Hits }
-}
-${hits}`,
-  Recommend: `query Recommend($query: String, $like: [Example!], $avoid: [Example!], $where: ContentFilter, $after: String) {
-  hits: recommend(query: $query, like: $like, avoid: $avoid, kind: SONG, where: $where, first: ${pageSize}, after: $after) { ...Hits }
-}
-${hits}`,
-  Names: `query Names($ids: [ID!]!) { nodes(ids: $ids) { id ... on Song { title band } } }`,
-  Catalogue: `query Catalogue { stats { kinds { kind rows embedded } } }`,
-};
 
 const $ = (id) => document.getElementById(id);
 const number = (value) => value.toLocaleString('en');
@@ -33,7 +12,7 @@ const q = $('q');
 const results = $('results');
 const filterForm = $('filter-form');
 const songs = new Map();
-const genres = new Set();
+const known = { genres: new Set(), moods: new Set() };
 
 let state = read(location.search);
 let current = null;
@@ -44,41 +23,10 @@ let waitTimer = 0;
 let networkFailures = 0;
 let lastChange = '';
 
-function read(search) {
-  const params = new URLSearchParams(search);
-  const ids = (name) => [...new Set(params.getAll(name).filter((id) => /^song:[\w-]+$/i.test(id)))];
-  const one = (name, allowed) => (allowed.includes(params.get(name)) ? params.get(name) : '');
-  const found = {
-    q: (params.get('q') ?? '').slice(0, 500),
-    by: params.get('by') === 'sound' ? 'sound' : 'words',
-    like: ids('like'),
-    avoid: ids('avoid'),
-    genre: params.get('genre') ?? '',
-    key: one('key', keys),
-    mode: one('mode', ['major', 'minor']),
-  };
-  for (const name of ranges) {
-    const [, from, to] = /^(\d*\.?\d*)-(\d*\.?\d*)$/.exec(params.get(name)) ?? [];
-    found[name] = [from, to].map((bound) => (Number(bound) >= 0 ? bound : ''));
-  }
-  return found;
-}
-
-function address() {
-  const params = new URLSearchParams();
-  const set = (name, value) => value && params.append(name, value);
-  set('q', state.q.trim());
-  set('by', state.by === 'sound' && 'sound');
-  for (const name of ['like', 'avoid']) state[name].forEach((id) => set(name, id));
-  for (const name of ['genre', 'key', 'mode']) set(name, state[name]);
-  for (const name of ranges) set(name, state[name].some(Boolean) && state[name].join('-'));
-  return params.size ? `/?${params.toString().replaceAll('%3A', ':')}` : '/';
-}
-
 // A run of keystrokes is one step of Back; any other change is its own.
 function change(part, kind) {
   state = { ...state, ...part };
-  const url = address();
+  const url = address(state);
   if (url !== location.pathname + location.search) {
     history[kind === 'typing' && lastChange === 'typing' ? 'replaceState' : 'pushState'](null, '', url);
     lastChange = kind;
@@ -86,90 +34,6 @@ function change(part, kind) {
   clearTimeout(typingTimer);
   typingTimer = setTimeout(search, kind === 'typing' ? typingPause : 0);
   show();
-}
-
-function where() {
-  const song = {};
-  const wanted = state.genre.split(',').map((text) => text.trim()).filter(Boolean);
-  if (wanted.length) song.genre = wanted.length > 1 ? { in: wanted } : { eq: wanted[0] };
-  for (const name of ranges) {
-    const range = {};
-    ['gte', 'lte'].forEach((end, index) => {
-      const bound = Number(state[name][index]);
-      if (state[name][index]) range[end] = name === 'energy' ? bound / 100 : name === 'year' ? Math.trunc(bound) : bound;
-    });
-    if (Object.keys(range).length) song[name] = range;
-  }
-  if (state.key) song.key = { eq: state.key };
-  if (state.mode) song.mode = state.mode.toUpperCase();
-  return Object.keys(song).length ? { song } : null;
-}
-
-function request() {
-  const query = state.q.trim();
-  const steered = state.like.length + state.avoid.length > 0;
-  if (!query && !steered) return null;
-  const variables = { where: where() };
-  if (query) variables.query = query;
-  if (!steered && state.by === 'words') return { operation: 'Search', variables };
-  const chosen = (ids) => ids.map((id) => ({ id }));
-  if (steered) Object.assign(variables, { like: chosen(state.like), avoid: chosen(state.avoid) });
-  return { operation: 'Recommend', variables };
-}
-
-class Trouble extends Error {
-  constructor(message, about = {}) {
-    super(message);
-    Object.assign(this, about);
-  }
-}
-
-async function graphql(operation, variables, signal) {
-  const token = sessionStorage.getItem('kindred.token');
-  const limit = AbortSignal.timeout(answerWithin);
-  let response;
-  let answer;
-  try {
-    response = await fetch('/graphql', {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/json',
-        Accept: 'application/graphql-response+json, application/json;q=0.9',
-        ...(token && { Authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify({ query: documents[operation], variables, operationName: operation }),
-      signal: AbortSignal.any([signal, limit].filter(Boolean)),
-    });
-    answer = await response.text();
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    if (limit.aborted) throw new Trouble(`The server did not answer within ${answerWithin / 1000} seconds.`, { offline: true });
-    throw new Trouble('The server cannot be reached.', { offline: true });
-  }
-  let body = null;
-  try {
-    body = JSON.parse(answer);
-  } catch {
-    // Not GraphQL; the status below says enough.
-  }
-  const first = body?.errors?.[0];
-  const code = first?.extensions?.code;
-  if (response.status === 429 || response.status === 503) {
-    throw new Trouble(response.status === 429 ? 'That was too many searches at once.' : 'The server is busy.', { wait: retryAfter(response) });
-  }
-  if (response.status === 401 || code === 'UNAUTHENTICATED') {
-    const reason = token ? 'The server did not accept the token.' : 'This server asks for a token.';
-    throw new Trouble(`${reason} Paste one here; it is kept until you close the tab.`, { token: true });
-  }
-  if (first && !body.data?.hits) throw new Trouble(String(first.message), { code });
-  if (!body?.data) throw new Trouble(`The server answered with status ${response.status}, and not with GraphQL.`);
-  return body.data;
-}
-
-function retryAfter(response) {
-  const value = response.headers.get('Retry-After') ?? '';
-  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.min(Math.max(Math.ceil(seconds), 1), 120) : 5;
 }
 
 async function search() {
@@ -286,75 +150,11 @@ function clearTrouble() {
   $('forget').hidden = !sessionStorage.getItem('kindred.token');
 }
 
-function el(tag, props = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(props)) {
-    if (name in node) node[name] = value;
-    else node.setAttribute(name, value);
-  }
-  node.append(...children.filter(Boolean));
-  return node;
-}
-
-function icon(name) {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  svg.setAttribute('aria-hidden', 'true');
-  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
-  use.setAttribute('href', `#i-${name}`);
-  svg.append(use);
-  return svg;
-}
-
 function draw(edges) {
   cursor = null;
   $('more').hidden = true;
   results.replaceChildren(...edges.map(row));
   results.querySelector('article')?.setAttribute('tabindex', '0');
-}
-
-function row({ node, similarityPercent }) {
-  songs.set(node.id, node);
-  const title = node.title || 'Untitled';
-  const heading = el('h2', { id: `title-${node.id}`, dir: 'auto', textContent: title });
-  const act = (name, label, child) => el('button', { type: 'button', className: name, 'data-act': name, ariaLabel: `${label} ${title}` }, child);
-  const toggle = (name, label) => {
-    const button = act(name, label, icon(name));
-    return Object.assign(button, { title: label, ariaPressed: String(state[name].includes(node.id)) });
-  };
-  const about = [node.band, node.year, node.album !== node.title && node.album].filter(Boolean);
-  return el('li', {},
-    el('article', { tabIndex: -1, 'data-id': node.id, 'aria-labelledby': heading.id },
-      match(similarityPercent),
-      el('div', { className: 'song' }, heading, about.length ? el('p', { className: 'by-line' }, ...joined(about)) : '', facts(node)),
-      el('div', { className: 'actions' }, act('kin', 'More like this:', 'More like this'), toggle('like', 'Like'), toggle('avoid', 'Avoid'))));
-}
-
-// Each part has its own direction, so that a Hebrew band does not turn an English album round.
-function joined(parts) {
-  return parts.flatMap((part, index) => [index ? ' · ' : '', el('bdi', { textContent: part })]).filter(Boolean);
-}
-
-function match(percent) {
-  if (typeof percent !== 'number') return el('div', { className: 'match' }, el('small', { textContent: 'found by its words' }));
-  const meter = el('div', { className: 'meter' });
-  meter.style.setProperty('--level', `${percent}%`);
-  return el('div', { className: 'match' }, el('b', { textContent: `${percent.toFixed(1)}%` }), el('span', { className: 'sr', textContent: ' similar' }), meter);
-}
-
-function facts(song) {
-  const parts = [
-    song.key && `${song.key.replace('#', '♯')}${song.mode ? ` ${String(song.mode).toLowerCase()}` : ''}`,
-    song.tempo && `${Math.round(song.tempo)} bpm`,
-    typeof song.energy === 'number' && `energy ${Math.round(song.energy * 100)}%`,
-    song.durationMs && `${Math.floor(song.durationMs / 60000)}:${String(Math.floor(song.durationMs / 1000) % 60).padStart(2, '0')}`,
-    song.moods?.slice(0, 4).join(', '),
-  ].filter(Boolean);
-  const line = el('div', { className: 'facts' }, ...parts.map((part) => el('bdi', { textContent: part })));
-  const styles = [song.genre, song.subgenre !== song.genre && song.subgenre].filter(Boolean);
-  if (song.genre) {
-    line.prepend(el('button', { type: 'button', 'data-act': 'genre', title: `Only ${song.genre}`, dir: 'auto', textContent: styles.join(' / ') }));
-  }
-  return line;
 }
 
 // Brings the controls in line with the state.
