@@ -151,6 +151,10 @@ fn forbidden(
         let message = "there are no subscriptions here";
         return Some(reply::error(StatusCode::BAD_REQUEST, "BAD_REQUEST", message));
     }
+    // A link or an image on any page can make a browser send GET, but not with a token.
+    if method == Method::Get && viewer == Viewer::Anonymous && !state.is_development {
+        return Some(reply::unauthenticated("GET needs a token here; without one, use POST"));
+    }
     if method == Method::Get && accepted.operation == OperationType::Mutation {
         let message = "a mutation needs POST; GET only reads";
         let response = reply::error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message);
@@ -213,11 +217,12 @@ fn refused(format: Format, refusal: &guard::Rejection) -> Response {
     reply::errors(status, format, &[error])
 }
 
-/// An answer of the schema. An error without a path is one of the request as a whole: it was not
-/// run, and there is no `data`.
+/// An answer of the schema. Where no error has a path or a code of ours, they are about the request
+/// as a whole: it was not run, and there is no `data`.
 fn answered(format: Format, mut answer: Answer) -> Response {
     answer.errors.truncate(MAX_ERRORS);
-    let was_run = answer.errors.iter().all(|error| !error.path.is_empty());
+    let was_run = answer.errors.is_empty()
+        || answer.errors.iter().any(|e| !e.path.is_empty() || extensions_code(e).is_some());
     for error in &mut answer.errors {
         if extensions_code(error).is_none() {
             let code = if was_run { "INVALID_ARGUMENT" } else { "VALIDATION_FAILED" };

@@ -38,6 +38,16 @@ pub enum Server {
     Embedded,
 }
 
+impl Server {
+    /// How long to wait for a free connection: the embedded engine has one for everybody.
+    fn patience(self) -> Duration {
+        match self {
+            Self::External => Duration::from_secs(5),
+            Self::Embedded => Duration::from_secs(25),
+        }
+    }
+}
+
 /// Opens the pool. One connection is made at once, so a wrong address is found here.
 pub async fn connect(options: &Options) -> Result<Db> {
     let pool = pool(options, options.min_connections, options.max_connections).await?;
@@ -56,7 +66,7 @@ async fn pool(options: &Options, min: u32, max: u32) -> Result<PgPool> {
     let pool = PgPoolOptions::new()
         .min_connections(min)
         .max_connections(max)
-        .acquire_timeout(Duration::from_secs(5))
+        .acquire_timeout(options.server.patience())
         .test_before_acquire(false)
         .before_acquire(|connection, meta| {
             Box::pin(async move {

@@ -102,39 +102,62 @@ pub async fn approximate(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<
     candidates(&query.build().fetch_all(db.sql(scope)).await?, search.kind)
 }
 
+/// A search for the rows nearest to each of several rows.
+#[derive(Debug, Clone)]
+pub struct NearestToEach<'a> {
+    pub space: &'a Space,
+    pub kind: Kind,
+    pub ids: &'a [Uuid],
+    /// How many for each.
+    pub limit: i64,
+    /// Whether the leaf has an HNSW index to ask, once per row.
+    pub has_index: bool,
+}
+
 /// The rows nearest to each of several visible rows, without the row itself, in one statement.
-///
-/// Served by the HNSW index where there is one, once per row.
 pub async fn nearest_to_each(
     db: &Db,
     scope: Scope,
-    space: &Space,
-    kind: Kind,
-    ids: &[Uuid],
-    limit: i64,
+    search: &NearestToEach<'_>,
 ) -> Result<Vec<(Uuid, Candidate)>> {
-    let leaf = space.leaf(kind);
-    let dimensions = space.dimensions;
-    let mut query =
-        QueryBuilder::<Postgres>::new("SELECT seed.id, nearest.id, nearest.distance FROM (SELECT ");
-    query.push("content.id, embedding.embedding FROM ").push(&leaf);
-    query.push(
-        " AS embedding JOIN content ON content.id = embedding.content_id WHERE content.id = ANY(",
-    );
-    query.push_bind(ids.to_vec()).push(")");
-    super::visible::push(&mut query, scope);
-    query.push(") AS seed CROSS JOIN LATERAL (SELECT content.id, embedding.embedding <=> seed.embedding AS distance FROM ");
-    query.push(&leaf).push(" AS embedding JOIN content ON content.id = embedding.content_id WHERE content.id <> seed.id");
-    super::visible::push(&mut query, scope);
-    query.push(format!(
-        " ORDER BY embedding.embedding::halfvec({dimensions}) <=> seed.embedding::halfvec({dimensions}) LIMIT "
-    ));
-    query.push_bind(limit).push(") AS nearest ORDER BY seed.id, nearest.distance, nearest.id");
+    let leaf = search.space.leaf(search.kind);
+    let dimensions = search.space.dimensions;
+    let visible = |query: &mut QueryBuilder<Postgres>| {
+        query.push("SELECT content.id, embedding.embedding FROM ").push(&leaf);
+        query.push(" AS embedding JOIN content ON content.id = embedding.content_id WHERE true");
+        super::visible::push(query, scope);
+    };
+    let mut query = QueryBuilder::<Postgres>::new("WITH seed AS MATERIALIZED (");
+    visible(&mut query);
+    query.push(" AND content.id = ANY(").push_bind(search.ids.to_vec()).push("))");
+    if !search.has_index {
+        // Every row is compared with every seed: read and check each only once.
+        query.push(", candidate AS MATERIALIZED (");
+        visible(&mut query);
+        query.push(")");
+    }
+    query.push(" SELECT seed.id, nearest.id, nearest.distance FROM seed CROSS JOIN LATERAL (");
+    query.push("SELECT candidate.id, candidate.embedding <=> seed.embedding AS distance FROM ");
+    if search.has_index {
+        query.push("(");
+        visible(&mut query);
+        query.push(") AS ");
+    }
+    query.push("candidate WHERE candidate.id <> seed.id ORDER BY ");
+    if search.has_index {
+        query.push(format!(
+            "candidate.embedding::halfvec({dimensions}) <=> seed.embedding::halfvec({dimensions})"
+        ));
+    } else {
+        query.push("distance");
+    }
+    query.push(" LIMIT ").push_bind(search.limit);
+    query.push(") AS nearest ORDER BY seed.id, nearest.distance, nearest.id");
     let rows = query.build().fetch_all(db.sql(scope)).await?;
     rows.iter()
         .map(|row| {
             let distance: f64 = row.try_get(2)?;
-            let id = NodeId { kind, id: row.try_get(1)? };
+            let id = NodeId { kind: search.kind, id: row.try_get(1)? };
             Ok((row.try_get(0)?, Candidate { id, score: 1.0 - distance }))
         })
         .collect()

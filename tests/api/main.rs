@@ -5,4 +5,12 @@
 
 mod support;
 
+mod feedback;
+mod hybrid;
+mod ingest;
+mod lifecycle;
+mod nodes;
 mod recommend;
+mod similar;
+mod songs;
+mod stats;

@@ -6,7 +6,6 @@ const style = ['graphiql@4.1.2/dist/style.css', 'sha384-1el1QShFBnnXTx9x/Cprg82h
 const scripts = [
   ['react@18.3.1/umd/react.production.min.js', 'sha384-DGyLxAyjq0f9SPpVevD6IgztCFlnMF6oW/XQGmfe+IsZ8TqEiDrcHkMLKI6fiB/Z'],
   ['react-dom@18.3.1/umd/react-dom.production.min.js', 'sha384-gTGxhz21lVGYNMcdJOyq01Edg0jhn/c22nsx0kyqP0TxaV5WVdsSH1fSDUf5YJj1'],
-  ['graphql-ws@5.16.2/umd/graphql-ws.min.js', 'sha384-+EVxFEOpy8LWPRQcpntm0FKN2O+BzrMNSL0G3HIgVWFmeb6xqZqjuLivrQUTXZKi'],
   ['graphiql@4.1.2/dist/index.umd.js', 'sha384-9XdHu7ajgGJziD4J1zNBKQ842Q/+zZfDv+ib1eMhZWBH6hPAs806x+Jbcf0yNO6B'],
 ];
 
@@ -58,7 +57,7 @@ query Similar($id: ID!) {
 `,
   `# A plain list with a filter and an order.
 query Songs {
-  songs(where: { song: { genre: { eq: "rock" } } }, first: 10) {
+  songs(where: { song: { genre: { eq: "rock" } } }, orderBy: { field: YEAR, direction: DESC }, first: 10) {
     totalCount
     edges { node { id title band genre year } }
   }
@@ -81,8 +80,15 @@ query Stats {
   `# Adds songs, or brings them up to date by externalId. Needs an admin token under Headers:
 # {"Authorization": "Bearer <token>"}, where <token> is what \`kindred token --role admin\` prints.
 mutation IngestSongs {
-  ingestSongs(mode: UPSERT, songs: [{ externalId: "my-1", title: "Harbor Lights", band: "The Example", genre: "rock", year: 1998 }]) {
-    rows { id }
+  ingestSongs(
+    mode: UPSERT
+    rows: [{ externalId: "my-1", title: "Harbor Lights", band: "The Example", genre: "rock", year: 1998 }]
+  ) {
+    created
+    updated
+    unchanged
+    rejected
+    rows { status id field message }
   }
 }
 `,
@@ -114,15 +120,11 @@ async function someIds() {
 }
 
 function start([first = 'song:', second = first]) {
-  const { React, ReactDOM, GraphiQL, graphqlWs } = window;
+  const { React, ReactDOM, GraphiQL } = window;
   const variables = { 1: { like: [{ id: first, weight: 1 }], avoid: [{ id: second, weight: 0.5 }] }, 3: { id: first }, 5: { id: first } };
-  const socket = new URL('/graphql', location.href);
-  socket.protocol = socket.protocol.replace('http', 'ws');
-  // Lazy: nothing connects before the first subscription runs.
-  const wsClient = graphqlWs.createClient({ url: socket.href, lazy: true });
   ReactDOM.createRoot(document.getElementById('graphiql')).render(
     React.createElement(GraphiQL, {
-      fetcher: GraphiQL.createFetcher({ url: '/graphql', wsClient }),
+      fetcher: GraphiQL.createFetcher({ url: '/graphql' }),
       defaultTabs: examples.map((query, index) => ({ query, ...(variables[index] && { variables: JSON.stringify(variables[index], null, 2) }) })),
       defaultEditorToolsVisibility: true,
       isHeadersEditorEnabled: true,

@@ -1,9 +1,10 @@
 // The search page: what is typed, pressed and answered. The state is in the address.
 
-import { Trouble, graphql, token } from './api.js';
+import { Trouble, graphql, pageSize, token } from './api.js';
 import { el, icon, row } from './row.js';
 import { address, bounds, choices, filtered, keys, ranges, read, request, reversed } from './state.js';
 
+const typingPause = 220;
 const examples = ['upbeat rock music', 'slow piano for a rainy evening', 'dark electronic, driving bass', 'acoustic songs about leaving home', 'late-night jazz', 'summer song to dance to'];
 
 const $ = (id) => document.getElementById(id);
@@ -40,17 +41,16 @@ async function search() {
   clearTimeout(typingTimer);
   clearTimeout(waitTimer);
   current?.abort();
-  const asked = request();
-  const reversed = ranges.find((name) => state[name].every(Boolean) && Number(state[name][0]) > Number(state[name][1]));
-  if (!asked || reversed) {
+  const asked = request(state);
+  const wrong = reversed(state);
+  $('empty').hidden = Boolean(asked);
+  if (!asked || wrong) {
     current = null;
     clearTrouble();
+    results.removeAttribute('aria-busy');
     draw([]);
-    $('empty').hidden = Boolean(asked);
-    say(asked ? `No ${reversed} lies between ${state[reversed][0]} and ${state[reversed][1]}.` : where() ? 'The filters apply to your next search.' : '');
-    return;
+    return say(wrong ? `No ${wrong} lies between ${state[wrong][0]} and ${state[wrong][1]}.` : '');
   }
-  $('empty').hidden = true;
   const mine = (current = new AbortController());
   results.setAttribute('aria-busy', 'true');
   const slow = setTimeout(() => say('Searching…'), 400);
@@ -85,7 +85,7 @@ async function more() {
     if (mine !== current) return;
     clearTrouble();
     const before = results.children.length;
-    results.append(...data.hits.edges.map(row));
+    append(data.hits.edges);
     page(data.hits);
     if (byKeyboard) focusRow(before);
   } catch (trouble) {
@@ -105,14 +105,26 @@ function page({ edges, pageInfo, totalCount, info }) {
   cursor = pageInfo?.hasNextPage ? pageInfo.endCursor : null;
   $('more').hidden = !cursor;
   if (info?.space) $('space').textContent = `embedding space ${info.space}`;
-  for (const { node } of edges) if (node.genre) genres.add(node.genre);
-  $('genres').replaceChildren(...[...genres].sort().map((genre) => el('option', { value: genre })));
-  say([counted(results.children.length, totalCount), info?.degraded && 'The embedding model does not answer, so only words were compared.', info?.complete === false && 'There may be more that were not looked at.'].filter(Boolean).join(' '));
+  suggest(edges.map(({ node }) => node));
+  const shown = results.children.length;
+  // A full page says by itself that there may be more.
+  const cut = info?.complete === false && !cursor && shown < pageSize;
+  say([counted(shown, totalCount), info?.degraded && 'Not everything was compared by meaning; results may be rough.', cut && 'There may be more that were not looked at.'].filter(Boolean).join(' '));
+}
+
+function suggest(nodes) {
+  for (const { genre, moods } of nodes) {
+    if (genre) known.genres.add(genre);
+    for (const mood of moods ?? []) known.moods.add(mood);
+  }
+  for (const [list, values] of Object.entries(known)) $(list).replaceChildren(...[...values].sort().map((value) => el('option', { value })));
 }
 
 function counted(shown, total) {
-  if (!shown) return where() ? 'No song matches. Try fewer filters.' : 'No song matches. Try other words.';
-  const count = total > shown ? `${number(shown)} of ${number(total)} songs` : `${number(shown)} ${shown === 1 ? 'song' : 'songs'}`;
+  if (!shown) return filtered(state) ? 'No song matches. Try fewer filters.' : 'No song matches. Try other words.';
+  const some = shown === 1 ? '1 song' : `${number(shown)} songs`;
+  const count = total > shown ? `${number(shown)} of ${number(total)} songs` : cursor ? `The first ${some}` : some;
+  if (answered.operation === 'Songs') return `${count}, by title.`;
   const toward = [state.q.trim() && `“${state.q.trim()}”`, state.like.length && 'what you like'].filter(Boolean).join(' and ');
   return `${count}${toward && ` for ${toward}`}${state.avoid.length ? ', away from what you avoid' : ''}.`;
 }
@@ -122,10 +134,10 @@ function say(text) {
 }
 
 function complain(trouble, again) {
-  const known = trouble instanceof Trouble;
-  if (!known) console.error(trouble);
+  const isKnown = trouble instanceof Trouble;
+  if (!isKnown) console.error(trouble);
   $('trouble').hidden = false;
-  $('trouble-text').textContent = known ? trouble.message : 'Something on this page went wrong. Reload it to go on.';
+  $('trouble-text').textContent = isKnown ? trouble.message : 'Something on this page went wrong. Reload it to go on.';
   $('token-form').hidden = !trouble.token;
   $('retry').hidden = Boolean(trouble.token);
   $('retry').onclick = again;
@@ -147,14 +159,27 @@ function clearTrouble() {
   networkFailures = 0;
   $('trouble').hidden = true;
   $('trouble-text').textContent = '';
-  $('forget').hidden = !sessionStorage.getItem('kindred.token');
+  $('forget').hidden = !token.get();
 }
 
 function draw(edges) {
   cursor = null;
   $('more').hidden = true;
-  results.replaceChildren(...edges.map(row));
+  results.replaceChildren();
+  append(edges);
   results.querySelector('article')?.setAttribute('tabindex', '0');
+}
+
+function append(edges) {
+  for (const { node } of edges) songs.set(node.id, node);
+  results.append(...edges.map(row));
+  press();
+}
+
+function press() {
+  for (const button of results.querySelectorAll('[aria-pressed]')) {
+    button.ariaPressed = String(state[button.dataset.act].includes(button.closest('article').dataset.id));
+  }
 }
 
 // Brings the controls in line with the state.
@@ -166,19 +191,17 @@ function show() {
   $('picks').hidden = !picks.length;
   $('pick-list').replaceChildren(...picks.map(pick));
   const fields = filterForm.elements;
-  for (const name of ['genre', 'key', 'mode']) if (fields[name].value !== state[name]) fields[name].value = state[name];
+  for (const name of choices) if (fields[name].value !== state[name]) fields[name].value = state[name];
   for (const name of ranges) {
     state[name].forEach((bound, index) => {
       const field = fields[`${name}-${index ? 'to' : 'from'}`];
       if (Number(field.value) !== Number(bound) || field.value === '') field.value = bound;
     });
   }
-  const set = ['genre', 'key', 'mode'].filter((name) => state[name]).length + ranges.filter((name) => state[name].some(Boolean)).length;
+  const set = filtered(state);
   $('filter-count').textContent = set ? `· ${set} set` : '';
   $('filter-clear').hidden = !set;
-  for (const button of results.querySelectorAll('[aria-pressed]')) {
-    button.ariaPressed = String(state[button.dataset.act].includes(button.closest('article').dataset.id));
-  }
+  press();
   document.title = state.q.trim() ? `${state.q.trim()} · Kindred` : 'Kindred';
 }
 
@@ -236,12 +259,12 @@ function restoreFocus(kept) {
   else q.focus();
 }
 
-function act(name, id) {
+function act(name, id, value) {
   if (name === 'kin') {
     scrollTo(0, 0);
     return change({ q: '', like: [id], avoid: [] }, 'pick');
   }
-  if (name === 'genre') return change({ genre: songs.get(id).genre }, 'filter');
+  if (value) return change({ [name]: value }, 'filter');
   const other = name === 'like' ? 'avoid' : 'like';
   const chosen = state[name].includes(id) ? state[name].filter((each) => each !== id) : [...state[name], id];
   return change({ [name]: chosen, [other]: state[other].filter((each) => each !== id) }, 'pick');
@@ -259,21 +282,22 @@ $('by').addEventListener('change', (event) => change({ by: event.target.value },
 filterForm.addEventListener('submit', (event) => event.preventDefault());
 filterForm.addEventListener('input', () => {
   const value = (name) => filterForm.elements[name].value;
-  const part = { genre: value('genre').trim(), key: value('key'), mode: value('mode') };
+  const part = {};
+  for (const name of choices) part[name] = value(name).trim();
   for (const name of ranges) part[name] = [value(`${name}-from`), value(`${name}-to`)];
   change(part, 'typing');
 });
 filterForm.addEventListener('change', () => (lastChange = ''));
 filterForm.addEventListener('reset', (event) => {
   event.preventDefault();
-  const { genre, key, mode, year, tempo, energy } = read('');
-  change({ genre, key, mode, year, tempo, energy }, 'filter');
+  const bare = read('');
+  change(Object.fromEntries([...choices, ...ranges].map((name) => [name, bare[name]])), 'filter');
   filterForm.elements.genre.focus();
 });
 
 results.addEventListener('click', (event) => {
   const button = event.target.closest('button');
-  if (button) act(button.dataset.act, button.closest('article').dataset.id);
+  if (button) act(button.dataset.act, button.closest('article').dataset.id, button.dataset.value);
 });
 results.addEventListener('focusin', (event) => {
   const focused = event.target.closest('article');
@@ -293,14 +317,14 @@ $('pick-clear').addEventListener('click', () => {
 $('more').addEventListener('click', more);
 $('token-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  sessionStorage.setItem('kindred.token', $('token').value.trim());
+  token.set($('token').value.trim());
   $('token').value = '';
   search();
   nameTheCatalogue();
   nameThePicks();
 });
 $('forget').addEventListener('click', () => {
-  sessionStorage.removeItem('kindred.token');
+  token.forget();
   $('forget').hidden = true;
   search();
 });
@@ -373,7 +397,7 @@ for (const [name, [label, unit, max]] of Object.entries(bounds)) {
 filterForm.elements.key.append(...keys.map((key) => el('option', { value: key, textContent: key.replace('#', '♯') })));
 $('examples').append(...examples.map((text) => el('li', {}, el('a', { href: `/?q=${encodeURIComponent(text)}`, textContent: text }))));
 $('filters').open = matchMedia('(min-width: 60rem)').matches;
-$('forget').hidden = !sessionStorage.getItem('kindred.token');
+$('forget').hidden = !token.get();
 show();
 search();
 nameThePicks();

@@ -9,7 +9,7 @@ use crate::model::hit::{HitPage, SearchInfo, SearchStrategy};
 use crate::model::{Filter, Kind, NodeId, Space, Viewer, limits};
 use crate::service::page::{Order, Page};
 use crate::service::{Error, Result, Services};
-use crate::store::search::{self, Nearest};
+use crate::store::search::{self, Nearest, NearestToEach};
 use crate::store::{content, embedding};
 
 /// A request for what is like a row.
@@ -94,8 +94,9 @@ impl Services {
             let uuids: Vec<_> = of_kind.iter().map(|id| id.id).collect();
             // Two more than wanted: one says whether more follow, and half precision may swap two.
             let limit = as_limit(usize::try_from(first).unwrap_or(0) + 2);
-            let found =
-                search::nearest_to_each(&self.db, scope, &space, kind, &uuids, limit).await?;
+            let has_index = leaf.has_index;
+            let each = NearestToEach { space: &space, kind, ids: &uuids, limit, has_index };
+            let found = search::nearest_to_each(&self.db, scope, &each).await?;
             let mut lists: HashMap<_, Vec<_>> = HashMap::new();
             for (seed, candidate) in found {
                 lists.entry(seed).or_default().push(candidate);

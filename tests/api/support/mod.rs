@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod embedders;
 pub(crate) mod tokens;
+pub(crate) mod why;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,172 @@
+//! `hybridSearch`.
+
+use serde_json::{Value, json};
+
+use crate::support::why::{EDGES, assert_scores_hold};
+use crate::support::{TestApp, catalogue, texts, titles};
+
+const SEARCH: &str = "query ($text: String!, $ratio: Float, $fusion: Fusion, $least: Float) {
+    hybridSearch(query: $text, kinds: [SONG], semanticRatio: $ratio, fusion: $fusion,
+        minSimilarity: $least, first: 20) {
+        nodes { title } edges { similarity textScore highlights }
+        info { strategy complete degraded space } } }";
+
+async fn found(app: &TestApp, text: &str, ratio: f64) -> Vec<String> {
+    let answer = app.anonymous().query(SEARCH, json!({ "text": text, "ratio": ratio })).await;
+    titles(&answer["hybridSearch"])
+}
+
+#[tokio::test]
+async fn a_word_finds_every_song_that_has_it_in_any_form() {
+    let app = TestApp::with_songs().await;
+    assert_eq!(found(&app, "Warehouse", 0.0).await, ["Warehouse Machine"]);
+    let mut sleeping = found(&app, "sleep", 0.0).await;
+    sleeping.sort();
+    assert_eq!(sleeping, ["Cradle Song", "Sleep Little Baby"]);
+}
+
+#[tokio::test]
+async fn a_question_needs_only_one_of_its_words_to_occur() {
+    let app = TestApp::with_songs().await;
+    let text = "which of the songs you know would be good for the carnival in Venice?";
+    assert_eq!(found(&app, text, 0.0).await[0], "Carnival Morning");
+}
+
+#[tokio::test]
+async fn a_phrase_must_occur_and_what_follows_a_minus_must_not() {
+    let app = TestApp::with_songs().await;
+    assert_eq!(found(&app, "\"pounding drums\"", 0.0).await, ["Steel Hammer"]);
+    assert_eq!(found(&app, "\"drums pounding\"", 0.0).await, Vec::<String>::new());
+    assert_eq!(found(&app, "metal -war", 0.0).await, ["Steel Hammer"]);
+    assert_eq!(found(&app, "metal -\"pounding drums\"", 0.0).await, ["Demons of War"]);
+}
+
+#[tokio::test]
+async fn what_looks_like_an_operator_is_a_word() {
+    let app = TestApp::with_songs().await;
+    let texts = [
+        "metal & | ! ( ) <-> :* drums",
+        "'); DROP TABLE content; --",
+        "a' OR 'x'='x",
+        "\\ \\' metal\\",
+        "\"",
+        "- -- \"\" -\"\"",
+        "%%%___",
+        "<script>alert(1)</script>",
+        "\u{1}\u{2}metal\u{2}\u{1}",
+        "🎸🎸🎸",
+        "ﷺ ́́́ \u{202e}latem",
+    ];
+    for text in texts {
+        for ratio in [0.0, 0.5, 1.0] {
+            let variables = json!({ "text": text, "ratio": ratio });
+            let answer = app.anonymous().query(SEARCH, variables).await;
+            assert!(answer["hybridSearch"]["nodes"].is_array(), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn words_alone_need_no_vector_and_meaning_alone_needs_no_word() {
+    let app = TestApp::with_songs().await;
+    let words = app.anonymous().query(SEARCH, json!({ "text": "lullaby", "ratio": 0 })).await;
+    let page = &words["hybridSearch"];
+    assert_eq!(page["info"]["strategy"], "FULL_TEXT");
+    assert_eq!(page["info"]["space"], Value::Null);
+    assert_eq!(page["nodes"].as_array().unwrap().len(), 2);
+    let meaning = app.anonymous().query(SEARCH, json!({ "text": "lullaby", "ratio": 1 })).await;
+    let page = &meaning["hybridSearch"];
+    assert_eq!(page["info"]["strategy"], "EXACT");
+    assert_eq!(page["nodes"].as_array().unwrap().len(), 8);
+    for edge in page["edges"].as_array().unwrap() {
+        assert_eq!(edge["textScore"], Value::Null);
+        assert_eq!(edge["highlights"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn new_songs_are_found_by_their_words_before_they_have_a_vector() {
+    let app = TestApp::with_songs().await;
+    app.ingest(&[catalogue::song("Zeppelin", "Zydeco accordion.")], None).await;
+    assert_eq!(found(&app, "zydeco", 0.5).await[0], "Zeppelin");
+}
+
+#[tokio::test]
+async fn in_every_fusion_the_parts_add_up_and_both_legs_beat_one() {
+    let app = TestApp::with_songs().await;
+    for fusion in ["RECIPROCAL_RANK", "WEIGHTED", "RELATIVE_SCORE"] {
+        for ratio in [0.0, 0.3, 0.5, 1.0] {
+            let query = format!(
+                "{{ hybridSearch(query: \"heavy metal guitars and war drums\", kinds: [SONG],
+                    fusion: {fusion}, semanticRatio: {ratio}, first: 20) {{ {EDGES} }} }}"
+            );
+            let answer = app.anonymous().ask(&query).await;
+            let edges = answer["hybridSearch"]["edges"].as_array().unwrap();
+            assert_scores_hold(edges, true);
+            assert_eq!(edges[0]["node"]["title"], "Demons of War", "{fusion} {ratio}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn highlights_mark_what_was_found_and_escape_what_a_person_wrote() {
+    let app = TestApp::start().await;
+    let text = "<img src=x onerror=alert(1)> & \"thunder\" road";
+    app.songs(&[catalogue::song("<b>Bold</b>", text)]).await;
+    let answer = app.anonymous().query(SEARCH, json!({ "text": "thunder", "ratio": 0 })).await;
+    let html = answer["hybridSearch"]["edges"][0]["highlights"][0].as_str().unwrap();
+    assert!(html.contains("<mark>thunder</mark>"), "{html}");
+    let plain = html.replace("<mark>", "").replace("</mark>", "");
+    assert!(!plain.contains(['<', '>', '"']), "{html}");
+}
+
+#[tokio::test]
+async fn a_text_of_nothing_but_stop_words_is_answered() {
+    let app = TestApp::with_songs().await;
+    app.songs(&[catalogue::song("The The", "To be or not to be.")]).await;
+    let answer = app.anonymous().query(SEARCH, json!({ "text": "to be or not to be" })).await;
+    assert_eq!(titles(&answer["hybridSearch"])[0], "The The");
+    let answer = app.anonymous().query(SEARCH, json!({ "text": "the of and" })).await;
+    assert!(answer["hybridSearch"]["nodes"].is_array());
+}
+
+#[tokio::test]
+async fn nothing_less_similar_than_asked_for_is_found_even_by_its_words() {
+    let app = TestApp::with_songs().await;
+    let variables = json!({ "text": "baby metal", "least": 0.9 });
+    let answer = app.anonymous().query(SEARCH, variables).await;
+    assert_eq!(answer["hybridSearch"]["nodes"], json!([]));
+    let variables = json!({ "text": "baby metal", "least": -1.0 });
+    let answer = app.anonymous().query(SEARCH, variables).await;
+    assert_eq!(answer["hybridSearch"]["nodes"].as_array().unwrap().len(), 8);
+}
+
+#[tokio::test]
+async fn chunks_are_searched_unless_other_kinds_are_named() {
+    let app = TestApp::with_songs().await;
+    let answer = app.anonymous().ask("{ hybridSearch(query: \"metal\") { nodes { id } } }").await;
+    assert_eq!(answer["hybridSearch"]["nodes"], json!([]));
+    let query = "{ hybridSearch(query: \"metal\", kinds: [CHUNK, SONG, JOB]) { nodes { kind } } }";
+    let answer = app.anonymous().ask(query).await;
+    let kinds = texts(&answer["hybridSearch"]["nodes"], "kind");
+    assert!(!kinds.is_empty() && kinds.iter().all(|kind| kind == "SONG"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_searched_is_said() {
+    let app = TestApp::start().await;
+    let cases = [
+        ("hybridSearch(query: \"\")", "`query`"),
+        ("hybridSearch(query: \"  \\n \")", "`query`"),
+        ("hybridSearch(query: \"x\", kinds: [])", "`kinds`"),
+        ("hybridSearch(query: \"x\", semanticRatio: 1.1)", "1.1"),
+        ("hybridSearch(query: \"x\", semanticRatio: -0.1)", "-0.1"),
+        ("hybridSearch(query: \"x\", groupByDocument: true)", "`groupByDocument`"),
+        ("hybridSearch(query: \"x\", space: \"mars\")", "`mars`"),
+        ("hybridSearch(query: \"x\", first: 0)", "between 1 and 100"),
+    ];
+    for (field, word) in cases {
+        let answer = app.anonymous().ask(&format!("{{ {field} {{ nodes {{ id }} }} }}")).await;
+        answer.assert_error("INVALID_ARGUMENT", &[word]);
+    }
+}
