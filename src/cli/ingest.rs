@@ -14,6 +14,7 @@ use super::{CliError, CliResult, SOME_REJECTED, output, wait};
 use crate::app::DEMO;
 use crate::config::Config;
 use crate::model::limits;
+use crate::model::song::derived_id;
 use crate::service::import::{self, Fault, Format, Merger, Options, Row, SONG_COLUMNS, Summary};
 
 /// Take rows into the catalogue from a file
@@ -271,8 +272,12 @@ async fn pump<R: Read>(
 }
 
 fn is_repeat(merger: &mut Merger, row: &Row) -> bool {
-    let id = row.fields.get("externalId").and_then(Value::as_str);
-    id.is_some_and(|id| merger.is_repeat(id))
+    let text = |field| row.fields.get(field).and_then(Value::as_str);
+    match (text("externalId"), text("title")) {
+        (Some(id), _) => merger.is_repeat(id),
+        (None, Some(title)) => merger.is_repeat(&derived_id(title, text("band"), text("album"))),
+        (None, None) => false,
+    }
 }
 
 async fn send(

@@ -87,7 +87,7 @@ impl SongDraft {
         check_numbers(&song)?;
         let external_id = match optional("externalId", self.external_id, limits::NAME_CHARS)? {
             Some(id) => id,
-            None => derived_id(&title, &song),
+            None => derived_id(&title, song.band.as_deref(), song.album.as_deref()),
         };
         let body = template.render(&title, &song);
         let source_hash = Sha256::digest(&body).into();
@@ -97,9 +97,9 @@ impl SongDraft {
 
 /// Without an id of its own a song is known by its title, band and album, so that sending it again
 /// updates it.
-fn derived_id(title: &str, song: &Song) -> String {
+pub fn derived_id(title: &str, band: Option<&str>, album: Option<&str>) -> String {
     let mut hasher = Sha256::new();
-    for part in [Some(title), song.band.as_deref(), song.album.as_deref()] {
+    for part in [Some(title), band, album] {
         hasher.update(part.unwrap_or_default().to_lowercase());
         hasher.update([0]);
     }

@@ -102,8 +102,7 @@ impl Services {
                 format!("is {at_most}, but {} rows are named; nothing was changed", ids.len());
             return Err(Error::invalid("atMost", problem));
         }
-        let uuids: Vec<_> = ids.iter().map(|id| id.id).collect();
-        let changed = content::change(&self.db, scope, &uuids, change, self.clock.now()).await?;
-        Ok(changed.into_iter().filter(|id| ids.contains(id)).collect())
+        let ids: Vec<NodeId> = ids.into_iter().collect();
+        Ok(content::change(&self.db, scope, &ids, change, self.clock.now()).await?)
     }
 }

@@ -123,11 +123,12 @@ pub async fn holds_any(db: &Db, scope: Scope, kind: Kind) -> Result<bool> {
     Ok(query.build_query_scalar().fetch_one(db.sql(scope)).await?)
 }
 
-/// Makes a change to visible rows and says which of them it changed.
+/// Makes a change to visible rows and says which of them it changed. Ids of another kind than the
+/// row's are not found.
 pub async fn change(
     db: &Db,
     scope: Scope,
-    ids: &[Uuid],
+    ids: &[NodeId],
     change: Change,
     now: DateTime<Utc>,
 ) -> Result<Vec<NodeId>> {
@@ -146,7 +147,10 @@ pub async fn change(
         }
         Change::Purge => QueryBuilder::new("DELETE FROM content WHERE"),
     };
-    query.push(" id = ANY(").push_bind(ids.to_vec()).push(")");
+    let kinds: Vec<&str> = ids.iter().map(|id| id.kind.as_str()).collect();
+    let uuids: Vec<Uuid> = ids.iter().map(|id| id.id).collect();
+    query.push(" (content.kind, content.id) IN (SELECT * FROM unnest(").push_bind(kinds);
+    query.push("::text[], ").push_bind(uuids).push("::uuid[]))");
     visible::push_with_deleted(&mut query, scope);
     query.push(" RETURNING content.kind, content.id");
     let rows = query.build().fetch_all(db.sql(scope)).await?;

@@ -18,15 +18,20 @@ pub async fn existing(
     owner: Option<Uuid>,
     external_ids: &[&str],
 ) -> Result<HashMap<String, Uuid>> {
-    let rows = sqlx::query(
-        "SELECT external_id, id FROM content \
-         WHERE kind = 'song' AND owner_id IS NOT DISTINCT FROM $1 AND external_id = ANY($2) \
-         ORDER BY id FOR UPDATE",
-    )
-    .bind(owner)
-    .bind(external_ids)
-    .fetch_all(&mut **tx)
-    .await?;
+    // A plan made while the table was empty would read all of it ever after.
+    sqlx::query("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
+        .execute(&mut **tx)
+        .await?;
+    // `IS NOT DISTINCT FROM` would not use the index of `content_external_id_key`.
+    let mut query = QueryBuilder::<Postgres>::new(
+        "SELECT external_id, id FROM content WHERE kind = 'song' AND owner_id ",
+    );
+    match owner {
+        Some(owner) => query.push("= ").push_bind(owner),
+        None => query.push("IS NULL"),
+    };
+    query.push(" AND external_id = ANY(").push_bind(external_ids).push(") ORDER BY id FOR UPDATE");
+    let rows = query.build().fetch_all(&mut **tx).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 

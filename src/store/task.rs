@@ -40,6 +40,17 @@ pub async fn enqueue(
     ids: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<u64> {
+    // An edit that was taken back before it was embedded leaves nothing to do.
+    sqlx::query(
+        "DELETE FROM embedding_task USING content, embedding \
+         WHERE content.id = ANY($1) AND embedding_task.content_id = content.id \
+         AND embedding.content_id = content.id AND embedding.kind = content.kind \
+         AND embedding.space_id = embedding_task.space_id \
+         AND embedding.source_hash = content.source_hash",
+    )
+    .bind(ids)
+    .execute(&mut **tx)
+    .await?;
     let statement = enqueue_statement("AND content.id = ANY($3)");
     let outcome = sqlx::query(sqlx::AssertSqlSafe(statement))
         .bind(kind.as_str())

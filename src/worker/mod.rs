@@ -14,7 +14,7 @@ use crate::service::{Error, Services};
 use crate::store::task::{self, Claimed, Outcome};
 
 /// Tasks of one claim.
-const BATCH: i64 = 512;
+const BATCH: i64 = 2_000;
 /// A worker that does not finish within this time loses its tasks to others.
 const LEASE: Duration = Duration::from_mins(1);
 /// How long to wait when nothing is due and nobody calls.

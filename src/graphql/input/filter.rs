@@ -197,6 +197,7 @@ impl SongFilter {
         }
         if let Some(moods) = self.moods {
             checked_count(moods.len())?;
+            moods.iter().try_for_each(|mood| checked_text(mood))?;
             parts.push(Filter::Moods(moods.iter().map(|mood| mood.to_lowercase()).collect()));
         }
         Ok(())
@@ -233,13 +234,7 @@ fn push_text(parts: &mut Vec<Filter>, field: TextField, filter: Option<TextFilte
     checked_count(one_of.as_ref().map_or(0, Vec::len))?;
     let all = eq.iter().chain(one_of.iter().flatten()).chain(&contains);
     for text in all {
-        if text.contains('\0') {
-            return Err(Error::invalid("where", "holds a NUL character"));
-        }
-        if text.chars().count() > limits::QUERY_CHARS {
-            let problem = format!("holds a text of more than {} characters", limits::QUERY_CHARS);
-            return Err(Error::invalid("where", problem));
-        }
+        checked_text(text)?;
     }
     parts.push(Filter::Text(field, TextMatch { eq, one_of, contains }));
     Ok(())
@@ -265,6 +260,17 @@ fn bounded<T>(range: Range<T>) -> Result<Range<T>> {
         ));
     }
     Ok(range)
+}
+
+fn checked_text(text: &str) -> Result<()> {
+    if text.contains('\0') {
+        return Err(Error::invalid("where", "holds a NUL character"));
+    }
+    if text.chars().count() > limits::QUERY_CHARS {
+        let problem = format!("holds a text of more than {} characters", limits::QUERY_CHARS);
+        return Err(Error::invalid("where", problem));
+    }
+    Ok(())
 }
 
 fn checked_count(count: usize) -> Result<()> {

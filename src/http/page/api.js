@@ -8,7 +8,7 @@ const song = 'fragment Facts on Song { id title band album genre subgenre year t
 const hits = `fragment Hits on HitConnection {
   totalCount
   pageInfo { hasNextPage endCursor }
-  info { space complete degraded }
+  info { complete degraded }
   edges { similarityPercent highlights node { ...Facts } }
 }
 ${song}`;
@@ -96,7 +96,6 @@ function data(response, text) {
 }
 
 function retryAfter(response) {
-  const value = response.headers.get('Retry-After') ?? '';
-  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.min(Math.max(Math.ceil(seconds), 1), 120) : 5;
+  const seconds = Number(response.headers.get('Retry-After'));
+  return seconds >= 1 ? Math.min(Math.ceil(seconds), 120) : 5;
 }

@@ -33,7 +33,7 @@ export function row({ node: song, similarityPercent, highlights = [] }) {
         heading,
         about.length && el('p', { className: 'by-line' }, ...joined(about, found)),
         song.description && el('p', { className: 'said', dir: 'auto' }, ...marked(song.description, found)),
-        facts(song)),
+        facts(song, found)),
       el('div', { className: 'actions' }, act('kin', 'More like this:', 'More like this'), toggle('like', 'Like'), toggle('avoid', 'Avoid'))));
 }
 
@@ -56,8 +56,8 @@ function match(percent) {
   return el('div', { className: 'match' }, el('b', { textContent: `${percent.toFixed(1)}%` }), el('span', { className: 'sr', textContent: ' similar' }), meter);
 }
 
-function facts(song) {
-  const only = (name, value, text) => el('button', { type: 'button', className: name, 'data-act': name, 'data-value': value, title: `Only ${value}`, dir: 'auto', textContent: text });
+function facts(song, found) {
+  const only = (name, value, text) => el('button', { type: 'button', 'data-act': name, 'data-value': value, title: `Only ${value}`, dir: 'auto' }, ...marked(text, found));
   const styles = [song.genre, song.subgenre !== song.genre && song.subgenre].filter(Boolean);
   const parts = [
     song.key && `${song.key.replace('#', '♯')}${song.mode ? ` ${String(song.mode).toLowerCase()}` : ''}`,
@@ -68,5 +68,5 @@ function facts(song) {
   return el('div', { className: 'facts' },
     song.genre && only('genre', song.genre, styles.join(' / ')),
     ...parts.map((part) => el('bdi', { textContent: part })),
-    ...(song.moods ?? []).slice(0, 4).map((mood) => only('mood', mood, mood)));
+    el('span', { className: 'moods' }, ...song.moods.slice(0, 4).map((mood) => only('mood', mood, mood))));
 }

@@ -104,7 +104,6 @@ async function more() {
 function page({ edges, pageInfo, totalCount, info }) {
   cursor = pageInfo?.hasNextPage ? pageInfo.endCursor : null;
   $('more').hidden = !cursor;
-  if (info?.space) $('space').textContent = `embedding space ${info.space}`;
   suggest(edges.map(({ node }) => node));
   const shown = results.children.length;
   // A full page says by itself that there may be more.
@@ -329,16 +328,6 @@ $('forget').addEventListener('click', () => {
   search();
 });
 addEventListener('online', () => !$('trouble').hidden && search());
-
-for (const link of [$('home'), $('examples')]) {
-  link.addEventListener('click', (event) => {
-    const target = event.target.closest('a');
-    if (!target || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    change(read(new URL(target.href).search), 'link');
-    q.focus();
-  });
-}
 
 addEventListener('popstate', () => {
   state = read(location.search);

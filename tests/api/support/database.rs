@@ -42,6 +42,7 @@ impl Database {
         if run.server.is_some() {
             let name = format!("{}_{number}", run.name);
             run.execute(&format!("CREATE DATABASE {name} TEMPLATE {}_template", run.name));
+            run.execute(&format!("ALTER DATABASE {name} SET synchronous_commit = off"));
             return Self::Server { name, folder };
         }
         let permit = Permit::take();

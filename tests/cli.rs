@@ -1,0 +1,15 @@
+//! The program as people start it: its commands, their output, their exit codes, and what becomes
+//! of the data when it is stopped in every way there is.
+
+#[path = "cli/commands.rs"]
+mod commands;
+#[path = "cli/crash.rs"]
+mod crash;
+#[path = "cli/ingest.rs"]
+mod ingest;
+#[path = "cli/real_data.rs"]
+mod real_data;
+#[path = "cli/serve.rs"]
+mod serve;
+#[path = "cli/support.rs"]
+mod support;
