@@ -27,7 +27,7 @@ pub(crate) async fn run(
     songs: &Path,
     report: &mut Report,
 ) -> Result<()> {
-    let (mut ours, mut bare, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ratios, mut peaks) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let target = match round {
             0 => database.clone(),
@@ -36,12 +36,12 @@ pub(crate) async fn run(
         let ingested = program::ingest(&target, songs, None)?;
         let copied = copy(databases, &target).await?;
         println!("ingest {:.2} s, bare {copied:.2} s", ingested.seconds);
-        ours.push(ingested.seconds);
-        bare.push(copied);
+        // Load comes and goes within minutes: only what ran side by side is compared.
+        ratios.push(ingested.seconds / copied);
         peaks.extend(ingested.peak_mb);
     }
-    let ratio = median(&ours) / median(&bare);
-    report.figure("ingest / bare COPY with the same index", format!("{ratio:.2}"), "≤ 3");
+    let ratio = format!("{:.2}", median(&ratios));
+    report.figure("ingest / bare COPY with the same index", ratio, "≤ 3");
     let peak = peaks.iter().copied().fold(0.0, f64::max);
     report.figure("peak memory of ingest", format!("{peak:.0} MB"), "≤ 150 MB");
     Ok(())

@@ -17,6 +17,13 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// The value that a tenth of the values do not exceed: how it is when nothing gets in the way.
+pub(crate) fn fastest(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 10).copied().unwrap_or(0.0)
+}
+
 pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / count(values.len().max(1))
 }

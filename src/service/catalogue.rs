@@ -45,7 +45,7 @@ impl Services {
             kind: input.kind,
             filter: &input.filter,
             order: input.order,
-            after: page.after.map(|cursor| cursor.id),
+            after: page.after.map(|cursor| (cursor.id, i64::from(cursor.position))),
             limit: i64::try_from(page.first + 1).unwrap_or(i64::MAX),
         };
         let mut ids = content::list(&self.db, scope, &list).await?;

@@ -50,14 +50,15 @@ pub struct List<'a> {
     pub kind: Kind,
     pub filter: &'a Filter,
     pub order: ContentOrder,
-    /// The last row of the page before.
-    pub after: Option<Uuid>,
+    /// The last row of the page before, and its place from 1.
+    pub after: Option<(Uuid, i64)>,
     pub limit: i64,
 }
 
 /// The ids of a page of a list. Ties break by id; rows without the ordering value come last.
 ///
-/// The page begins behind the row `after`: its present value is read, so a page never repeats.
+/// The page begins behind the row `after`: its present value is read, so a page never repeats. If
+/// that row was purged, the page begins where it stood.
 pub async fn list(db: &Db, scope: Scope, list: &List<'_>) -> Result<Vec<NodeId>> {
     let column = order_column(list.order.by);
     let (direction, beyond) = match list.order.direction {
@@ -67,8 +68,8 @@ pub async fn list(db: &Db, scope: Scope, list: &List<'_>) -> Result<Vec<NodeId>>
     let mut query = QueryBuilder::<Postgres>::new("SELECT content.id FROM content");
     query.push(filter::DETAILS).push(" WHERE");
     filter::push_all(&mut query, list.kind, scope, list.filter);
-    if let Some(after) = list.after {
-        query.push(" AND (SELECT CASE WHEN last.value IS NULL THEN ");
+    if let Some((after, _)) = list.after {
+        query.push(" AND coalesce((SELECT CASE WHEN last.value IS NULL THEN ");
         query
             .push(column)
             .push(" IS NULL AND content.id > last.id ELSE ")
@@ -79,7 +80,7 @@ pub async fn list(db: &Db, scope: Scope, list: &List<'_>) -> Result<Vec<NodeId>>
             .push(" = last.value AND content.id > last.id) END FROM (SELECT content.id, ")
             .push(column);
         query.push(" AS value FROM content").push(filter::DETAILS).push(" WHERE content.id = ");
-        query.push_bind(after).push(") AS last)");
+        query.push_bind(after).push(") AS last), true)");
     }
     query
         .push(" ORDER BY ")
@@ -88,6 +89,10 @@ pub async fn list(db: &Db, scope: Scope, list: &List<'_>) -> Result<Vec<NodeId>>
         .push(direction)
         .push(" NULLS LAST, content.id LIMIT ");
     query.push_bind(list.limit);
+    if let Some((after, place)) = list.after {
+        query.push(" OFFSET CASE WHEN EXISTS (SELECT 1 FROM content WHERE id = ").push_bind(after);
+        query.push(") THEN 0 ELSE ").push_bind(place - 1).push(" END");
+    }
     let rows = query.build().fetch_all(db.sql(scope)).await?;
     let node = |id: Uuid| NodeId { kind: list.kind, id };
     rows.iter().map(|row| Ok(node(row.try_get(0)?))).collect()

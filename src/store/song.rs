@@ -24,11 +24,11 @@ pub async fn existing(
         .await?;
     // `IS NOT DISTINCT FROM` would not use the index of `content_external_id_key`.
     let mut query = QueryBuilder::<Postgres>::new(
-        "SELECT external_id, id FROM content WHERE kind = 'song' AND owner_id ",
+        "SELECT external_id, id FROM content WHERE kind = 'song'",
     );
     match owner {
-        Some(owner) => query.push("= ").push_bind(owner),
-        None => query.push("IS NULL"),
+        Some(owner) => query.push(" AND owner_id = ").push_bind(owner),
+        None => query.push(" AND owner_id IS NULL"),
     };
     query.push(" AND external_id = ANY(").push_bind(external_ids).push(") ORDER BY id FOR UPDATE");
     let rows = query.build().fetch_all(&mut **tx).await?;

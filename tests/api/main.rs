@@ -5,12 +5,18 @@
 
 mod support;
 
+mod access;
 mod feedback;
 mod hybrid;
 mod ingest;
 mod lifecycle;
 mod nodes;
+mod paging;
+mod recall;
 mod recommend;
 mod similar;
 mod songs;
 mod stats;
+mod tables;
+mod tokens;
+mod worker;

@@ -8,7 +8,7 @@
 // SCREENSHOT_DIR  a folder for pictures of the pages, none unless set
 // ONLY            runs the tests whose name contains it
 //
-// The picture of the README is made by: ONLY='typed text' SCREENSHOT_DIR=docs node tests/browser/run.mjs
+// The picture of the README is made by: ONLY='typed text' SCREENSHOT_DIR=assets node tests/browser/run.mjs
 //
 // Nothing but loopback is reachable: GraphiQL's CDN is answered from node_modules, the rest is refused.
 // Prints `N passed, N failed`; exits with 1 when a test fails.

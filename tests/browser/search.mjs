@@ -298,7 +298,7 @@ test('in production the page works with a token', async () => {
 });
 
 test('a busy server is asked again when it said', async () => {
-  for (const code of [429, 503]) {
+  const isAskedAgain = async (code) => {
     const { page } = await visit();
     await page.locator('#catalogue', { hasText: /\d/ }).waitFor();
     await answer(page, 1, { status: code, headers: { 'Retry-After': '2' }, body: '' });
@@ -306,7 +306,8 @@ test('a busy server is asked again when it said', async () => {
     await page.getByText('Trying again in 2 s.').waitFor();
     await songs(page).first().waitFor();
     assert.ok(await page.locator('#trouble').isHidden());
-  }
+  };
+  await Promise.all([429, 503].map(isAskedAgain));
 });
 
 test('an error of GraphQL is shown as text', async () => {
@@ -354,7 +355,7 @@ test('nothing scrolls sideways on a phone', async () => {
 });
 
 test('dark mode is dark, and text has contrast in both', async () => {
-  for (const colorScheme of ['light', 'dark']) {
+  const hasContrast = async (colorScheme) => {
     const { page } = await visit('/?q=upbeat+rock+music', { colorScheme });
     await songs(page).first().waitFor();
     if (colorScheme === 'dark') await picture(page, 'search-dark-desktop');
@@ -370,7 +371,8 @@ test('dark mode is dark, and text has contrast in both', async () => {
       });
     });
     for (const [name, ratio] of ratios) assert.ok(ratio >= 4.5, `${colorScheme} ${name} ${ratio.toFixed(2)}`);
-  }
+  };
+  await Promise.all(['light', 'dark'].map(hasContrast));
 });
 
 test('nothing moves for those who asked for less motion', async () => {

@@ -108,15 +108,14 @@ fn an_option_without_a_description_is_found() {
 #[test]
 fn the_doctor_finds_nothing_wrong_in_a_good_place() {
     let place = Place::new();
-    place.run(&["migrate"]).with_code(0);
+    let server = Server::start(&place, &[]);
     let report = place.run(&["doctor"]).with_code(0);
     let words = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
     let lines: Vec<String> = report.stdout.lines().map(words).collect();
     assert_eq!(lines, ["ok environment", "ok secret", "ok model", "ok database"], "{report:?}");
 
-    let server = Server::start(&place, &[]);
-    place.run(&["doctor"]).with_code(0);
     server.stop();
+    place.run(&["doctor"]).with_code(0);
 }
 
 fn doctor(place: &Place, name: &str, value: &str) -> Ended {
@@ -153,7 +152,6 @@ fn migrate_down_asks_for_a_yes_and_then_leaves_nothing() {
 
     let refused = place.run(&["migrate", "--down"]).with_code(2);
     assert!(refused.stderr.contains("--yes"), "{refused:?}");
-    assert_eq!(place.songs(), (1, 1));
 
     place.run(&["migrate", "--down", "--yes"]).with_code(0);
     assert_eq!(place.songs(), (0, 0));

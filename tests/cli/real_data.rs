@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::support::Place;
+use super::support::{Place, Server};
 
 /// Lines that are taken, so that the test stays quick.
 const LINES: usize = 3_000;
@@ -24,6 +24,7 @@ fn songs_as_published_are_taken_completely() {
         return;
     };
     let place = Place::new();
+    let _server = Server::start(&place, &[]);
     let file = place.file("spotify_songs.csv", bytes);
     let result = place.run(&["ingest", "songs", &file, "--json"]).with_code(0).json();
     assert_eq!((&result["rejected"], &result["failedToEmbed"]), (&json!(0), &json!(0)));
@@ -49,6 +50,7 @@ fn a_file_in_windows_1252_is_read_as_it_was_meant() {
         return;
     };
     let place = Place::new();
+    let _server = Server::start(&place, &[]);
     let file = place.file("songs.csv", bytes);
     let result = place.run(&["ingest", "songs", &file, "--json"]);
     let result = result.json();

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
+use tokio::runtime::Runtime;
 
 /// What takes longer never comes.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -19,8 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(90);
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime of one thread").block_on(future)
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime = || Runtime::new().expect("the system has threads");
+    RUNTIME.get_or_init(runtime).block_on(future)
 }
 
 /// A data folder, and where `TEST_DATABASE_URL` is set a database. Dropping it removes both.
@@ -268,9 +271,13 @@ impl Drop for Server {
     }
 }
 
-fn http() -> reqwest::Client {
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
-    client.expect("a client without options")
+/// One client for all tests: making one reads every certificate of the system.
+fn http() -> &'static reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
+        client.expect("a client without options")
+    })
 }
 
 /// Sends a request; `None` when the server is gone.

@@ -212,7 +212,7 @@ impl TestApp {
     }
 
     /// The rows of a statement of the test's own, as JSON.
-    pub(crate) async fn rows(&self, statement: &'static str) -> Vec<Value> {
+    pub(crate) async fn rows(&self, statement: &str) -> Vec<Value> {
         let db = self.services.db().clone();
         let statement = format!("SELECT row_to_json(row) FROM ({statement}) AS row");
         self.on_server(async move {
