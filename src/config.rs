@@ -88,19 +88,19 @@ pub struct Config {
     #[arg(long, env = "DB_COMMAND_TIMEOUT", global = true, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]
     pub db_command_timeout: u64,
 
-    /// Up to this many candidates are compared one by one, without an index
+    /// Where a filter leaves at most this many rows, they are compared one by one
     #[arg(
         long,
         env = "EXACT_SEARCH_ROWS",
         global = true,
-        default_value_t = 5_000,
+        default_value_t = 20_000,
         value_name = "ROWS"
     )]
     pub exact_search_rows: u32,
 
-    /// A kind with more rows gets an HNSW index [default: 5000, with the embedded database 50000]
-    #[arg(long, env = "INDEX_ROWS", global = true, value_name = "ROWS")]
-    pub index_rows: Option<u32>,
+    /// A kind with more rows gets an HNSW index; with fewer, every row is compared
+    #[arg(long, env = "INDEX_ROWS", global = true, default_value_t = 30_000, value_name = "ROWS")]
+    pub index_rows: u32,
 
     /// Megabytes of memory for building an index
     #[arg(long, env = "INDEX_MEMORY_MB", global = true, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "MEGABYTES")]

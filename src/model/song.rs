@@ -123,7 +123,9 @@ fn check_texts(song: &mut Song) -> Result<(), InvalidField> {
     }
     let mut moods = Vec::with_capacity(song.moods.len());
     for mood in std::mem::take(&mut song.moods) {
-        moods.extend(optional("moods", Some(mood.to_lowercase()), 100)?);
+        // The store keeps moods apart with this character.
+        let mood = mood.to_lowercase().replace('\u{1f}', " ");
+        moods.extend(optional("moods", Some(mood), 100)?);
     }
     song.moods = moods;
     Ok(())

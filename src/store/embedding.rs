@@ -57,7 +57,7 @@ pub async fn build_index(
          SET LOCAL max_parallel_maintenance_workers = {parallel_workers}; \
          CREATE INDEX IF NOT EXISTS {leaf}_hnsw_idx ON {leaf} \
          USING hnsw ((embedding::halfvec({dimensions})) halfvec_cosine_ops) \
-         WITH (m = 16, ef_construction = 64);"
+         WITH (m = 24, ef_construction = 200);"
     );
     let mut tx = db.begin(scope).await?;
     // One process at a time; a second one finds the index there.

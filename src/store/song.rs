@@ -23,9 +23,8 @@ pub async fn existing(
         .execute(&mut **tx)
         .await?;
     // `IS NOT DISTINCT FROM` would not use the index of `content_external_id_key`.
-    let mut query = QueryBuilder::<Postgres>::new(
-        "SELECT external_id, id FROM content WHERE kind = 'song'",
-    );
+    let mut query =
+        QueryBuilder::<Postgres>::new("SELECT external_id, id FROM content WHERE kind = 'song'");
     match owner {
         Some(owner) => query.push(" AND owner_id = ").push_bind(owner),
         None => query.push(" AND owner_id IS NULL"),

@@ -131,7 +131,10 @@ async fn people_see_the_shared_catalogue_and_their_own_rows_and_administrators_a
         assert_eq!(answer["songs"]["totalCount"], expected.len());
         let kinds = answer["stats"]["kinds"].as_array().unwrap();
         let songs = kinds.iter().find(|kind| kind["kind"] == "SONG").unwrap();
-        assert_eq!((&songs["rows"], &songs["embedded"]), (&json!(expected.len()), &json!(expected.len())));
+        assert_eq!(
+            (&songs["rows"], &songs["embedded"]),
+            (&json!(expected.len()), &json!(expected.len()))
+        );
     }
 }
 
@@ -173,7 +176,9 @@ async fn feedback_on_another_persons_row_is_refused_and_steers_nothing() {
     let shared = app.songs(&[catalogue::song("Moved", "Zanzibar rites.")]).await;
     ada.query(record, json!({ "id": shared[0] })).await.data();
     app.sql("UPDATE content SET owner_id = (SELECT owner_id FROM content WHERE external_id = 'secret-1') WHERE title = 'Moved'").await;
-    let answer = ada.ask("{ recommend(forMe: true) { info { strategy } edges { why { examples { id } } } } }").await;
+    let answer = ada
+        .ask("{ recommend(forMe: true) { info { strategy } edges { why { examples { id } } } } }")
+        .await;
     assert_eq!(answer["recommend"]["info"]["strategy"], "COLD_START");
 }
 
@@ -184,7 +189,10 @@ async fn only_administrators_change_the_catalogue() {
     let own = app.songs_of("ada", &[catalogue::song("Own", "")]).await;
     let mutations = [
         "ingestSongs(rows: [{ title: \"x\" }]) { created }".to_owned(),
-        format!("ingestSongs(rows: [{{ title: \"x\" }}], ownerId: \"{}\") {{ created }}", user_id("ada")),
+        format!(
+            "ingestSongs(rows: [{{ title: \"x\" }}], ownerId: \"{}\") {{ created }}",
+            user_id("ada")
+        ),
         format!("softDelete(ids: [\"{}\"]) {{ ids }}", ids[0]),
         format!("restore(ids: [\"{}\"]) {{ ids }}", ids[0]),
         format!("purge(ids: [\"{}\"]) {{ ids }}", own[0]),
@@ -221,7 +229,9 @@ async fn in_production_reading_needs_a_token_and_introspection_an_administrator(
     let answer = app.as_user("ada").ask("{ song { id } }").await;
     assert_eq!(answer.code(), "VALIDATION_FAILED");
     assert!(!answer.message().contains("songs"), "a name is suggested: {}", answer.message());
-    for (viewer, status) in [(app.anonymous(), 404), (app.as_user("ada"), 404), (app.as_admin(), 200)] {
+    for (viewer, status) in
+        [(app.anonymous(), 404), (app.as_user("ada"), 404), (app.as_admin(), 200)]
+    {
         assert_eq!(viewer.get("/graphiql").await.status, status);
     }
 }

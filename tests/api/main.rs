@@ -7,13 +7,17 @@ mod support;
 
 mod access;
 mod feedback;
+mod hostile;
+mod http;
 mod hybrid;
 mod ingest;
 mod lifecycle;
+mod masking;
 mod nodes;
 mod paging;
 mod recall;
 mod recommend;
+mod resilience;
 mod similar;
 mod songs;
 mod stats;

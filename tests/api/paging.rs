@@ -92,7 +92,8 @@ async fn rows_that_are_deleted_between_pages_do_not_shift_the_others() {
 async fn a_list_goes_on_behind_a_row_that_is_gone() {
     let app = TestApp::start().await;
     app.songs(&catalogue::demo()[..30]).await;
-    let page = "query ($after: String) { songs(orderBy: { field: TITLE }, first: 10, after: $after) {
+    let page =
+        "query ($after: String) { songs(orderBy: { field: TITLE }, first: 10, after: $after) {
         nodes { id } pageInfo { endCursor } } }";
     let whole = walk(&app.anonymous(), "songs(PAGE, orderBy: { field: TITLE })", 100, 100).await;
     let answer = app.anonymous().query(page, json!({})).await;
@@ -113,8 +114,10 @@ async fn a_cursor_fits_only_the_query_it_came_from() {
     let fields: Vec<String> = LISTS.iter().map(|list| list.replace("ID", &ids[7])).collect();
     let mut cursors = Vec::new();
     for field in &fields {
-        let query =
-            format!("{{ list: {} {{ pageInfo {{ endCursor }} }} }}", field.replace("PAGE", "first: 1"));
+        let query = format!(
+            "{{ list: {} {{ pageInfo {{ endCursor }} }} }}",
+            field.replace("PAGE", "first: 1")
+        );
         let answer = viewer.ask(&query).await;
         cursors.push(answer["list"]["pageInfo"]["endCursor"].as_str().map(str::to_owned));
     }
@@ -122,7 +125,8 @@ async fn a_cursor_fits_only_the_query_it_came_from() {
         for (other, cursor) in cursors.iter().enumerate() {
             let Some(cursor) = cursor.as_deref().filter(|_| other != own) else { continue };
             let page = format!("first: 1, after: \"{cursor}\"");
-            let query = format!("{{ list: {} {{ nodes {{ id }} }} }}", field.replace("PAGE", &page));
+            let query =
+                format!("{{ list: {} {{ nodes {{ id }} }} }}", field.replace("PAGE", &page));
             let answer = viewer.ask(&query).await;
             answer.assert_error("INVALID_CURSOR", &["cursor"]);
         }
@@ -133,9 +137,12 @@ async fn a_cursor_fits_only_the_query_it_came_from() {
 async fn a_page_must_have_from_1_to_100_rows_and_a_real_cursor() {
     let app = TestApp::with_songs().await;
     let ids = app.ingest(&catalogue::songs(), None).await;
-    for list in ["songs(PAGE)", "recommend(PAGE, query: \"x\")", "similar(PAGE, id: \"ID\")",
-        "hybridSearch(PAGE, query: \"x\", kinds: [SONG])"]
-    {
+    for list in [
+        "songs(PAGE)",
+        "recommend(PAGE, query: \"x\")",
+        "similar(PAGE, id: \"ID\")",
+        "hybridSearch(PAGE, query: \"x\", kinds: [SONG])",
+    ] {
         let field = |page: &str| {
             let field = list.replace("ID", &ids[0]).replace("PAGE", page);
             format!("{{ {field} {{ nodes {{ id }} }} }}")

@@ -39,7 +39,8 @@ async fn exact(app: &TestApp, condition: &str) -> HashMap<String, Vec<f64>> {
 async fn recall(app: &TestApp, condition: &str, filter: &Value) -> (f64, Vec<String>) {
     let truth = exact(app, condition).await;
     assert_eq!(truth.len(), ROWS / 25);
-    let query = "query ($id: ID!, $where: ContentFilter) { similar(id: $id, where: $where, first: 10) {
+    let query =
+        "query ($id: ID!, $where: ContentFilter) { similar(id: $id, where: $where, first: 10) {
         edges { similarity } info { strategy } } }";
     let (mut found, mut wanted, mut strategies) = (0, 0, Vec::new());
     for (id, nearest) in truth {

@@ -76,6 +76,10 @@ fn migrated() -> Migrated {
         min_connections: 1,
         max_connections: 1,
         command_timeout: std::time::Duration::from_secs(30),
+        server: match embedded {
+            Some(_) => store::Server::Embedded,
+            None => store::Server::External,
+        },
     };
     Migrated { options, _embedded: embedded, _database: database }
 }

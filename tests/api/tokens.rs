@@ -24,7 +24,10 @@ fn good() -> String {
 fn bad_headers() -> Vec<(String, String)> {
     let mut all = Vec::new();
     let sign = |header: &Value| signed(header, &claims(), SECRET.as_bytes());
-    for alg in ["none", "None", "NONE", "nOnE", "", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA", "hs256"] {
+    for alg in [
+        "none", "None", "NONE", "nOnE", "", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA",
+        "hs256",
+    ] {
         let header = with(header(), "alg", json!(alg));
         all.push((format!("alg {alg} signed"), sign(&header)));
         let token = sign(&header);
@@ -35,7 +38,8 @@ fn bad_headers() -> Vec<(String, String)> {
         all.push((format!("alg {alg}"), sign(&with(header(), "alg", alg))));
     }
     all.push(("no alg".to_owned(), sign(&without(header(), "alg"))));
-    let kids = [json!("../../dev/null"), json!("x' OR 1=1 --"), json!("k".repeat(10_000)), json!(7)];
+    let kids =
+        [json!("../../dev/null"), json!("x' OR 1=1 --"), json!("k".repeat(10_000)), json!(7)];
     for kid in kids {
         all.push(("kid".to_owned(), sign(&with(header(), "kid", kid))));
     }
@@ -55,7 +59,10 @@ fn bad_headers() -> Vec<(String, String)> {
         all.push((format!("{name} {value}"), sign(&with(header(), name, value))));
     }
     let twice = r#"{"alg":"none","alg":"HS256","typ":"JWT"}"#;
-    all.push(("alg twice".to_owned(), signed_text(twice, &claims().to_string(), SECRET.as_bytes())));
+    all.push((
+        "alg twice".to_owned(),
+        signed_text(twice, &claims().to_string(), SECRET.as_bytes()),
+    ));
     all
 }
 
@@ -105,7 +112,10 @@ fn bad_claims() -> Vec<(String, String)> {
         all.push((format!("no {name}"), token));
     }
     let twice = claims().to_string().replacen('{', r#"{"role":"admin","#, 1);
-    all.push(("role twice".to_owned(), signed_text(&header().to_string(), &twice, SECRET.as_bytes())));
+    all.push((
+        "role twice".to_owned(),
+        signed_text(&header().to_string(), &twice, SECRET.as_bytes()),
+    ));
     let deep = format!("{}{}", "[".repeat(2_000), "]".repeat(2_000));
     let deep = claims().to_string().replacen('{', &format!(r#"{{"deep":{deep},"#), 1);
     all.push(("deep".to_owned(), signed_text(&header().to_string(), &deep, SECRET.as_bytes())));
@@ -256,7 +266,10 @@ async fn the_token_is_read_from_one_bearer_header_and_nowhere_else() {
         vec![("authorization", format!("Token {token}"))],
         vec![("authorization", format!("Bearer {token} {token}"))],
         vec![("authorization", format!("Bearer {token},{token}"))],
-        vec![("authorization", format!("Bearer {token}")), ("authorization", format!("Bearer {token}"))],
+        vec![
+            ("authorization", format!("Bearer {token}")),
+            ("authorization", format!("Bearer {token}")),
+        ],
         vec![("cookie", format!("token={token}; access_token={token}"))],
         vec![("x-access-token", token.clone())],
         vec![("x-user-id", crate::support::user_id("ada").to_string())],

@@ -24,7 +24,8 @@ fn poison() -> Value {
 }
 
 async fn statuses(app: &TestApp) -> Vec<(String, String)> {
-    let query = "{ songs(first: 100, orderBy: { field: TITLE }) { nodes { title embeddingStatus } } }";
+    let query =
+        "{ songs(first: 100, orderBy: { field: TITLE }) { nodes { title embeddingStatus } } }";
     let answer = app.as_admin().ask(query).await;
     let nodes = &answer["songs"]["nodes"];
     texts(nodes, "title").into_iter().zip(texts(nodes, "embeddingStatus")).collect()
@@ -48,7 +49,8 @@ async fn step(app: &TestApp, worker: &Arc<Worker>) -> Ran {
 /// One step of a worker that may be killed in it.
 async fn fatal_step(app: &TestApp, worker: &Arc<Worker>) {
     let worker = worker.clone();
-    let task = app.on_server(async move { tokio::spawn(async move { worker.run_once().await }).await });
+    let task =
+        app.on_server(async move { tokio::spawn(async move { worker.run_once().await }).await });
     drop(task.await);
 }
 
@@ -74,7 +76,10 @@ async fn a_text_that_cannot_be_embedded_blocks_no_other_and_is_given_up_after_fi
     assert_eq!(status_of(&app, "Poison").await, "FAILED");
     app.sql(WAIT).await;
     assert_eq!(step(&app, &worker).await, Ran::Nothing);
-    let answer = app.as_admin().ask("{ failedTasks { contentId attempts message } stats { failedTasks pendingTasks } }").await;
+    let answer = app
+        .as_admin()
+        .ask("{ failedTasks { contentId attempts message } stats { failedTasks pendingTasks } }")
+        .await;
     let failed = &answer["failedTasks"];
     assert_eq!((&failed[0]["contentId"], &failed[0]["attempts"]), (&json!(ids[4]), &json!(5)));
     assert!(!failed[0]["message"].as_str().unwrap().contains(CANARY));
@@ -191,16 +196,18 @@ async fn a_worker_whose_lease_ran_out_changes_nothing_any_more() {
     assert!(statuses(&app).await.iter().all(|(_, status)| status == "PENDING"));
     app.sql(WAIT).await;
     app.run_queue().await;
-    let vectors = "SELECT content_id, embedding::text, created_at FROM embedding ORDER BY content_id";
+    let vectors =
+        "SELECT content_id, embedding::text, created_at FROM embedding ORDER BY content_id";
     let before = app.rows(vectors).await;
     assert_eq!(before.len(), 8);
     let space = app.services.all_spaces_by_id();
     let space = space.await.unwrap().into_values().next().unwrap();
     let written = app
         .on_server(async move {
-            let vector = pgvector::Vector::from(vec![1.0; space.dimensions]);
+            let vector = vec![1.0_f32; space.dimensions];
             let done: Vec<_> = claimed.iter().map(|task| (task, vector.clone())).collect();
-            task::complete(&db, Scope::system(), &space, Kind::Song, lease, &done, Clock.now()).await
+            task::complete(&db, Scope::system(), &space, Kind::Song, lease, &done, Clock.now())
+                .await
         })
         .await
         .unwrap();
@@ -238,7 +245,8 @@ async fn a_text_that_is_edited_while_it_is_embedded_ends_with_the_vector_of_its_
     let inner = app.services.embedder().clone();
     let gate = Arc::new(GateEmbedder { inner, entered: Notify::new(), open: Notify::new() });
     let worker = worker_with(&app, gate.clone()).await;
-    let version = |text: &str| json!({ "externalId": "edited", "title": "Edited", "description": text });
+    let version =
+        |text: &str| json!({ "externalId": "edited", "title": "Edited", "description": text });
     app.ingest(&[version("Heavy metal with distorted guitars.")], None).await;
     let running = {
         let worker = worker.clone();
@@ -268,7 +276,8 @@ async fn a_row_that_is_purged_while_it_is_embedded_leaves_nothing() {
     let gate = Arc::new(GateEmbedder { inner, entered: Notify::new(), open: Notify::new() });
     let worker = worker_with(&app, gate.clone()).await;
     let ids = app.ingest(&catalogue::songs(), None).await;
-    let running = app.on_server(async move { tokio::spawn(async move { worker.run_once().await }) }).await;
+    let running =
+        app.on_server(async move { tokio::spawn(async move { worker.run_once().await }) }).await;
     gate.entered.notified().await;
     let purge = "mutation ($id: ID!) { purge(ids: [$id]) { ids } }";
     app.as_admin().query(purge, json!({ "id": ids[0] })).await.data();
@@ -283,7 +292,10 @@ async fn vectors_that_are_missing_are_made_on_request() {
     let app = TestApp::with_songs().await;
     let answer = app.as_admin().ask("mutation { embedMissing(kind: SONG) }").await;
     assert_eq!(answer["embedMissing"], 0);
-    app.sql("DELETE FROM embedding WHERE content_id IN (SELECT id FROM content ORDER BY id LIMIT 3)").await;
+    app.sql(
+        "DELETE FROM embedding WHERE content_id IN (SELECT id FROM content ORDER BY id LIMIT 3)",
+    )
+    .await;
     let absent = statuses(&app).await.iter().filter(|(_, status)| status == "ABSENT").count();
     assert_eq!(absent, 3);
     let answer = app.as_admin().ask("mutation { embedMissing(kind: SONG) }").await;

@@ -54,12 +54,12 @@ fn write_until_killed(server: Server, round: usize) -> Vec<(usize, usize)> {
             let answer = post(&url, &token, INGEST, &json!({ "rows": rows(round, batch) }));
             let Some(answer) = answer else { break };
             assert_eq!(answer["data"]["ingestSongs"]["created"], ROWS, "{answer}");
-            sender.send((round, batch)).unwrap();
+            sender.send((round, batch)).expect("the test waits for the writer");
         }
     });
     let mut acknowledged: Vec<_> = receiver.iter().take(BATCHES).collect();
     server.kill();
-    writer.join().unwrap();
+    writer.join().expect("the writer saw only good answers");
     acknowledged.extend(receiver.try_iter());
     acknowledged
 }

@@ -58,8 +58,9 @@ fn a_file_that_was_taken_before_changes_nothing_and_embeds_nothing() {
 
     // Without an id a song is known by its title, band and album, also far from the first: more
     // songs than one request holds.
-    let songs: String = (0..300).map(|n| format!("Song {n},Ann,Album,rock\n")).collect();
-    let repeated = format!("title,band,album,genre\n{songs}Song 0,Ann,Album,jazz\n");
+    let songs: Vec<String> = (0..300).map(|n| format!("Song {n},Ann,Album,rock")).collect();
+    let songs = songs.join("\n");
+    let repeated = format!("title,band,album,genre\n{songs}\nSong 0,Ann,Album,jazz\n");
     let repeated = place.file("repeated.csv", repeated);
     assert_eq!(take(&repeated), ([300, 0, 0, 1], json!(301)));
     assert_eq!(take(&repeated), ([0, 0, 300, 1], json!(301)));

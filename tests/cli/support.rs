@@ -205,7 +205,7 @@ impl Server {
                 panic!("the server is not ready; it said {said:#?}");
             };
             if let Some(url) = line.trim().strip_prefix("GraphQL ") {
-                self.url = url.trim().trim_end_matches("/graphql").to_owned();
+                url.trim().trim_end_matches("/graphql").clone_into(&mut self.url);
             }
             if line.trim().starts_with("eyJ") {
                 line.trim().clone_into(&mut self.token);

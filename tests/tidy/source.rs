@@ -31,7 +31,7 @@ pub(crate) fn files(folder: &str) -> Vec<File> {
 
 /// As [`files`], Rust alone.
 pub(crate) fn rust(folder: &str) -> Vec<File> {
-    let is_rust = |file: &File| file.path.ends_with(".rs");
+    let is_rust = |file: &File| Path::new(&file.path).extension().is_some_and(|end| end == "rs");
     files(folder).into_iter().filter(is_rust).collect()
 }
 

@@ -48,8 +48,8 @@ CREATE TABLE content (
     CONSTRAINT content_external_id_key UNIQUE NULLS NOT DISTINCT (kind, owner_id, external_id)
 );
 
--- Live rows of a kind in id order: lists and keyset pages.
-CREATE INDEX content_kind_id_idx ON content (kind, id) WHERE deleted_at IS NULL;
+-- Live rows of a kind in id order, with their owner: who sees a row is known without reading it.
+CREATE INDEX content_kind_id_idx ON content (kind, id) INCLUDE (owner_id) WHERE deleted_at IS NULL;
 -- Live rows of one owner.
 CREATE INDEX content_owner_id_idx ON content (owner_id, kind);
 CREATE INDEX content_search_idx ON content USING gin (search) WITH (fastupdate = off);
