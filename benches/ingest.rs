@@ -113,7 +113,7 @@ async fn build_index(target: &mut Catalogue) -> Result<()> {
          SET max_parallel_maintenance_workers = {}; \
          CREATE INDEX {leaf}_hnsw_idx ON {leaf} \
          USING hnsw ((embedding::halfvec({})) halfvec_cosine_ops) \
-         WITH (m = 16, ef_construction = 64);",
+         WITH (m = 24, ef_construction = 200);",
         (cores - 1).min(8),
         target.dimensions
     );

@@ -21,6 +21,9 @@ fn kindred(database: Option<&Database>) -> Command {
     if let Some(database) = database {
         command.env("DATABASE_URL", database.url());
     }
+    // With its defaults the program compares this many songs one by one; the index is what is
+    // measured here.
+    command.env("INDEX_ROWS", "5000").env("EXACT_SEARCH_ROWS", "5000");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

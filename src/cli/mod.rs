@@ -1,6 +1,6 @@
 //! The commands. Each is a file; what can be piped has `--json`.
 //!
-//! To add a command: write its file, list it in [`Command`] and in [`dispatch`].
+//! To add a command: write its file, list it in `Command` and in `dispatch`.
 
 mod client;
 mod doctor;

@@ -69,13 +69,19 @@ pub enum Error {
     Dimensions { expected: usize, actual: usize },
     #[error("the embedding model returned a vector that is not finite")]
     NotFinite,
+    #[error("the embedding model broke down over a text")]
+    Panicked,
 }
 
 impl Error {
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Load(_) | Self::Count { .. } | Self::Dimensions { .. } | Self::NotFinite => false,
+            Self::Load(_)
+            | Self::Count { .. }
+            | Self::Dimensions { .. }
+            | Self::NotFinite
+            | Self::Panicked => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The wire format. Resolvers take arguments apart, call one service and wrap what it returns.
 //!
-//! To add a query: write it in `query/`, list it in [`query::Query`], price it in `guard::cost`,
+//! To add a query: write it in `query/`, list it in `query::Query`, price it in `guard::cost`,
 //! and run `UPDATE_SCHEMA=1 cargo test --test tidy schema`.
 
 mod context;

@@ -90,6 +90,9 @@ fn enqueue_statement(narrowed: &'static str) -> String {
 }
 
 /// Claims up to `limit` due tasks under `lease_token` until `now + lease`.
+///
+/// Tasks whose worker stopped while it held them come last and one at a time: one of them may be
+/// what stopped it, and the others must not use up their attempts beside it.
 pub async fn claim(
     db: &Db,
     scope: Scope,
@@ -100,12 +103,15 @@ pub async fn claim(
 ) -> Result<Vec<Claimed>> {
     let rows = sqlx::query(
         "WITH due AS MATERIALIZED (SELECT id FROM embedding_task \
-             WHERE state = 'pending' AND run_at <= $1 AND attempts < $2 \
-             AND (lease_until IS NULL OR lease_until < $1) \
+             WHERE state = 'pending' AND run_at <= $1 AND attempts < $2 AND lease_token IS NULL \
              ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED), \
+         orphaned AS MATERIALIZED (SELECT id FROM embedding_task \
+             WHERE state = 'pending' AND run_at <= $1 AND attempts < $2 AND lease_token IS NOT NULL \
+             AND lease_until < $1 AND NOT EXISTS (SELECT 1 FROM due) \
+             ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED), \
          claimed AS (UPDATE embedding_task SET lease_token = $4, lease_until = $5, attempts = attempts + 1 \
-             FROM due WHERE embedding_task.id = due.id \
-             RETURNING embedding_task.id, content_id, space_id, attempts) \
+             WHERE id IN (SELECT id FROM due UNION ALL SELECT id FROM orphaned) \
+             RETURNING id, content_id, space_id, attempts) \
          SELECT claimed.id, content.id, claimed.space_id, content.kind, content.body, content.source_hash, claimed.attempts \
          FROM claimed JOIN content ON content.id = claimed.content_id",
     )

@@ -117,7 +117,12 @@ impl Worker {
             return self.fail(lease, tasks, &message, false).await;
         }
         let texts: Vec<String> = tasks.iter().map(|task| task.text.clone()).collect();
-        match embedder.embed_documents(&texts).await {
+        // In a task of its own: a text that makes the model panic is one that it cannot embed.
+        let embedding = tokio::spawn({
+            let embedder = embedder.clone();
+            async move { embedder.embed_documents(&texts).await }
+        });
+        match embedding.await.unwrap_or(Err(embed::Error::Panicked)) {
             Ok(embeddings) if embeddings.len() == tasks.len() => {
                 self.store(space, kind, lease, tasks, embeddings).await
             }

@@ -97,7 +97,7 @@ fn documents() -> Vec<(String, String)> {
         "mutation { nope }",
         "{ songs(nope: 1) { totalCount } }",
         "{ songs(first: $x) { totalCount } }",
-        "{ __typename @nope }",
+        "{ songs @nope { totalCount } }",
         "{ nodes(ids: null) { id } }",
     ] {
         let shown: String = text.chars().take(40).collect();

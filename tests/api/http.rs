@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::client::Answer;
-use crate::support::{TestApp, catalogue};
+use crate::support::{TestApp, at_once, catalogue};
 
 /// Sends bytes as they are, then more bytes over and over until the server has had enough, and
 /// returns what it said.
@@ -190,7 +190,8 @@ async fn a_batch_is_refused_however_large() {
 async fn a_body_over_the_limit_is_refused_before_it_is_read() {
     let app = TestApp::start().await;
     let started = Instant::now();
-    let said = raw(&app, &head("application/json", 100 * 1024 * 1024), Some(&[b' '; 65_536])).await;
+    let said =
+        raw(&app, &head("application/json", 100 * 1024 * 1024), Some(&vec![b' '; 65_536])).await;
     assert!(said.starts_with("HTTP/1.1 413"), "{said}");
     assert!(said.contains("BODY_TOO_LARGE"), "{said}");
     let chunked = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
@@ -296,7 +297,7 @@ async fn a_server_with_enough_to_do_turns_more_away_and_says_when_to_come_back()
         let viewer = app.anonymous();
         async move { viewer.ask(query).await }
     });
-    let answers = futures::future::join_all(asked).await;
+    let answers = at_once(asked).await;
     let (served, shed): (Vec<_>, Vec<_>) =
         answers.into_iter().partition(|answer| answer.status == 200);
     assert!(!served.is_empty());

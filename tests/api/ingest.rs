@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::Answer;
 use crate::support::embedders::FlakyEmbedder;
-use crate::support::{TestApp, catalogue, texts, titles, user_id};
+use crate::support::{TestApp, at_once, catalogue, texts, titles, user_id};
 
 const INGEST: &str = "mutation ($rows: [SongInput!]!, $mode: IngestMode! = UPSERT, $owner: ID) {
     ingestSongs(rows: $rows, mode: $mode, ownerId: $owner) {
@@ -222,7 +222,7 @@ async fn the_same_song_sent_by_many_at_once_is_written_once() {
         let (app, row) = (app.clone(), row.clone());
         async move { counts(&ingest(&app, "UPSERT", row).await) }
     });
-    let all = futures::future::join_all(requests).await;
+    let all = at_once(requests).await;
     assert_eq!(all.iter().filter(|counts| counts[0] == 1).count(), 1, "{all:?}");
     assert_eq!(all.iter().filter(|counts| counts[2] == 1).count(), 11, "{all:?}");
     let answer = app.anonymous().ask("{ songs { totalCount } }").await;
@@ -244,7 +244,7 @@ async fn rows_in_any_order_from_many_at_once_never_dead_lock() {
             ingest(&app, "UPSERT", json!(rows)).await
         }
     });
-    for answer in futures::future::join_all(requests).await {
+    for answer in at_once(requests).await {
         assert_eq!(counts(&answer)[4], 0);
     }
     app.run_queue().await;

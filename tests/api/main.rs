@@ -3,6 +3,14 @@
 //! With nothing configured every test gets an embedded database of its own; with
 //! `TEST_DATABASE_URL` it gets a database of its own on that server.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::format_collect,
+    clippy::async_yields_async,
+    reason = "a test that cannot go on says so and ends; its texts are made once"
+)]
+
 mod support;
 
 mod access;

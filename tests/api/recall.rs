@@ -11,7 +11,11 @@ const ROWS: usize = 1_500;
 async fn indexed() -> (TestApp, Vec<String>) {
     let settings = ["--index-rows", "500", "--exact-search-rows", "20"];
     let app = TestApp::plan().with(&settings).start().await;
-    let ids = app.songs(&catalogue::many(ROWS)).await;
+    let t = std::time::Instant::now();
+    let ids = app.ingest(&catalogue::many(ROWS), None).await;
+    println!("ingested {:?}", t.elapsed());
+    app.run_queue().await;
+    println!("embedded {:?}", t.elapsed());
     (app, ids)
 }
 
@@ -37,7 +41,9 @@ async fn exact(app: &TestApp, condition: &str) -> HashMap<String, Vec<f64>> {
 
 /// The share of the true nearest that the API finds, and the strategies it says it used.
 async fn recall(app: &TestApp, condition: &str, filter: &Value) -> (f64, Vec<String>) {
+    let t = std::time::Instant::now();
     let truth = exact(app, condition).await;
+    println!("exact {:?}", t.elapsed());
     assert_eq!(truth.len(), ROWS / 25);
     let query =
         "query ($id: ID!, $where: ContentFilter) { similar(id: $id, where: $where, first: 10) {

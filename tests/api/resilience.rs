@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use crate::support::database::{lacks_server, server_url};
-use crate::support::{PATIENCE, TestApp, catalogue, texts};
+use crate::support::{PATIENCE, TestApp, at_once, catalogue, texts};
 
 /// A connection of the test's own, beside those of the program.
 async fn outside() -> PgConnection {
@@ -46,7 +46,7 @@ async fn what_was_acknowledged_is_there_however_many_clients_went_away() {
             assert_eq!(answer["ingestSongs"]["created"], 1);
             Some(id)
         };
-        let (_, stays) = tokio::join!(futures::future::join_all(leaving), stays);
+        let (_, stays) = tokio::join!(at_once(leaving), stays);
         acknowledged.extend(stays);
     }
     assert!(acknowledged.len() > 30);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::support::embedders::{CANARY, Fault, FlakyEmbedder};
-use crate::support::{PATIENCE, TestApp, catalogue, texts};
+use crate::support::{PATIENCE, TestApp, at_once, catalogue, texts};
 
 /// Lets every task be due, as if its back-off or its lease had run out.
 const WAIT: &str = "UPDATE embedding_task SET run_at = now() - interval '1 hour',
@@ -46,12 +46,16 @@ async fn step(app: &TestApp, worker: &Arc<Worker>) -> Ran {
     app.on_server(async move { worker.run_once().await }).await.unwrap()
 }
 
-/// One step of a worker that may be killed in it.
-async fn fatal_step(app: &TestApp, worker: &Arc<Worker>) {
+/// One step of a worker that is killed if it hangs.
+async fn fatal_step(app: &TestApp, worker: &Arc<Worker>, flaky: &FlakyEmbedder) {
     let worker = worker.clone();
     let task =
-        app.on_server(async move { tokio::spawn(async move { worker.run_once().await }).await });
-    drop(task.await);
+        app.on_server(async move { tokio::spawn(async move { worker.run_once().await }) }).await;
+    let killed = task.abort_handle();
+    tokio::select! {
+        () = flaky.hangs.notified() => killed.abort(),
+        outcome = task => drop(outcome.unwrap()),
+    }
 }
 
 #[tokio::test]
@@ -116,13 +120,14 @@ async fn a_failed_text_is_embedded_when_it_is_retried_or_changed() {
 async fn a_text_that_kills_the_worker_is_given_up_and_takes_no_other_with_it() {
     let app = TestApp::start().await;
     let inner = app.services.embedder().clone();
-    let worker = worker_with(&app, FlakyEmbedder::on("poison", Fault::Panics, inner)).await;
+    let flaky = FlakyEmbedder::on("poison", Fault::Hangs, inner);
+    let worker = worker_with(&app, flaky.clone()).await;
     let mut songs = catalogue::songs();
     songs.insert(4, poison());
     app.ingest(&songs, None).await;
     // As often as a supervisor would start the worker again, with a few rounds to spare.
     for _ in 0..30 {
-        fatal_step(&app, &worker).await;
+        fatal_step(&app, &worker, &flaky).await;
         app.sql(WAIT).await;
     }
     step(&app, &worker).await;
@@ -131,7 +136,25 @@ async fn a_text_that_kills_the_worker_is_given_up_and_takes_no_other_with_it() {
     }
     let answer = app.as_admin().ask("{ failedTasks { attempts message } }").await;
     assert_eq!(answer["failedTasks"][0]["attempts"], 5);
-    assert!(!answer.text.contains(CANARY));
+}
+
+#[tokio::test]
+async fn a_text_that_makes_the_model_panic_blocks_no_other() {
+    let app = TestApp::start().await;
+    let inner = app.services.embedder().clone();
+    let worker = worker_with(&app, FlakyEmbedder::on("poison", Fault::Panics, inner)).await;
+    let mut songs = catalogue::songs();
+    songs.insert(4, poison());
+    app.ingest(&songs, None).await;
+    for _ in 0..5 {
+        step(&app, &worker).await;
+        app.sql(WAIT).await;
+    }
+    for (title, status) in statuses(&app).await {
+        assert_eq!(status, if title == "Poison" { "FAILED" } else { "READY" }, "{title}");
+    }
+    let answer = app.as_admin().ask("{ failedTasks { attempts message } }").await;
+    assert!(!answer.text.contains(CANARY), "{}", answer.text);
 }
 
 #[tokio::test]
@@ -184,7 +207,7 @@ async fn a_worker_whose_lease_ran_out_changes_nothing_any_more() {
     let app = TestApp::start().await;
     app.ingest(&catalogue::songs(), None).await;
     let db = app.services.db().clone();
-    let (lease, minute) = (Clock.new_id(), Duration::from_secs(60));
+    let (lease, minute) = (Clock.new_id(), Duration::from_mins(1));
     let claim = {
         let db = db.clone();
         async move { task::claim(&db, Scope::system(), lease, minute, 100, Clock.now()).await }
@@ -313,9 +336,9 @@ async fn several_workers_share_the_queue_and_embed_nothing_twice() {
     app.ingest(&catalogue::demo()[..100], None).await;
     let workers = (0..4).map(|_| {
         let worker = worker.clone();
-        app.on_server(async move { worker.run_until_idle().await })
+        async move { worker.run_until_idle().await }
     });
-    for outcome in futures::future::join_all(workers).await {
+    for outcome in app.on_server(at_once(workers.collect::<Vec<_>>())).await {
         outcome.unwrap();
     }
     assert_eq!(counting.texts.load(Ordering::SeqCst), 100);

@@ -22,9 +22,9 @@ use crate::store::search::Nearest;
 use crate::store::{embedding, text};
 
 /// The fusion of the bundled space, chosen by measurement; see ARCHITECTURE.md.
-const DEFAULT_FUSION: Fusion = Fusion::RelativeScore;
+const DEFAULT_FUSION: Fusion = Fusion::Weighted;
 /// The share of the semantic leg of the bundled space, chosen by measurement.
-const DEFAULT_RATIO: f64 = 0.5;
+const DEFAULT_RATIO: f64 = 0.6;
 /// Marks round a found word inside PostgreSQL; nothing a person writes contains them.
 const MARKS: (&str, &str) = ("\u{1}", "\u{2}");
 

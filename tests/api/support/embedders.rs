@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use kindred::embed::{Description, Embedder, Embedding, Error};
+use tokio::sync::Notify;
 
 /// What a misbehaving embedder does with a text that holds its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(crate) enum Fault {
     Panics,
     /// Returns one vector too few.
     Loses,
+    /// Never returns.
+    Hangs,
 }
 
 /// What no client may ever read.
@@ -29,6 +32,8 @@ pub(crate) struct FlakyEmbedder {
     pub(crate) texts: AtomicUsize,
     /// Faults that are still to come.
     left: AtomicUsize,
+    /// Says that a call hangs.
+    pub(crate) hangs: Notify,
 }
 
 impl FlakyEmbedder {
@@ -45,7 +50,7 @@ impl FlakyEmbedder {
         inner: Arc<dyn Embedder>,
     ) -> Arc<Self> {
         let (texts, left) = (AtomicUsize::new(0), AtomicUsize::new(left));
-        Arc::new(Self { inner, word, fault, texts, left })
+        Arc::new(Self { inner, word, fault, texts, left, hangs: Notify::new() })
     }
 
     /// Only counts.
@@ -61,11 +66,15 @@ impl FlakyEmbedder {
                 .is_ok()
     }
 
-    fn fail(&self) -> Result<(), Error> {
+    async fn fail(&self) -> Result<(), Error> {
         match self.fault {
             Fault::Fails => Err(Error::Load(format!("{CANARY} {}", self.word).into())),
             Fault::Panics => panic!("{CANARY} {}", self.word),
             Fault::Loses => Ok(()),
+            Fault::Hangs => {
+                self.hangs.notify_one();
+                std::future::pending().await
+            }
         }
     }
 }
@@ -79,7 +88,7 @@ impl Embedder for FlakyEmbedder {
     async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Embedding>, Error> {
         let is_faulty = texts.iter().any(|text| self.meets_fault(text));
         if is_faulty {
-            self.fail()?;
+            self.fail().await?;
         }
         self.texts.fetch_add(texts.len(), Ordering::SeqCst);
         let mut vectors = self.inner.embed_documents(texts).await?;
@@ -91,7 +100,7 @@ impl Embedder for FlakyEmbedder {
 
     async fn embed_query(&self, text: &str) -> Result<Embedding, Error> {
         if self.meets_fault(text) {
-            self.fail()?;
+            self.fail().await?;
         }
         self.inner.embed_query(text).await
     }

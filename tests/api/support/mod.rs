@@ -27,6 +27,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use client::Client;
@@ -145,14 +146,14 @@ impl TestApp {
     }
 
     pub(crate) fn as_admin(&self) -> Client {
-        let hour = Duration::from_secs(3_600);
+        let hour = Duration::from_hours(1);
         let token = self.tokens.issue(user_id("admin"), Role::Admin, Clock.now(), hour).unwrap();
         self.with_token(&token)
     }
 
     /// A user; the same name is always the same user.
     pub(crate) fn as_user(&self, name: &str) -> Client {
-        let hour = Duration::from_secs(3_600);
+        let hour = Duration::from_hours(1);
         let token = self.tokens.issue(user_id(name), Role::User, Clock.now(), hour).unwrap();
         self.with_token(&token)
     }
@@ -334,6 +335,15 @@ pub(crate) fn user_id(name: &str) -> Uuid {
         bytes[index % 16] = bytes[index % 16].wrapping_mul(31).wrapping_add(byte);
     }
     uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+/// Runs futures at the same time and returns what they gave, in the order in which they ended.
+pub(crate) async fn at_once<F>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    futures.into_iter().collect::<JoinSet<_>>().join_all().await
 }
 
 /// A field of every object of a list.
