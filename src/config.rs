@@ -98,9 +98,9 @@ pub struct Config {
     )]
     pub exact_search_rows: u32,
 
-    /// A kind with more rows gets an HNSW index; with fewer, every row is compared
-    #[arg(long, env = "INDEX_ROWS", global = true, default_value_t = 30_000, value_name = "ROWS")]
-    pub index_rows: u32,
+    /// A kind with more rows gets an HNSW index [default: 30000, with the embedded database 100000]
+    #[arg(long, env = "INDEX_ROWS", global = true, value_name = "ROWS")]
+    pub index_rows: Option<u32>,
 
     /// Megabytes of memory for building an index
     #[arg(long, env = "INDEX_MEMORY_MB", global = true, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "MEGABYTES")]

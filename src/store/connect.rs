@@ -51,7 +51,7 @@ impl Server {
 /// Opens the pool. One connection is made at once, so a wrong address is found here.
 pub async fn connect(options: &Options) -> Result<Db> {
     let pool = pool(options, options.min_connections, options.max_connections).await?;
-    Ok(Db::new(pool))
+    Ok(Db::new(pool, options.server))
 }
 
 async fn pool(options: &Options, min: u32, max: u32) -> Result<PgPool> {

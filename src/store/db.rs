@@ -3,7 +3,7 @@
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 use sqlx::{PgPool, Postgres, Transaction};
 
-use super::Result;
+use super::{Result, Server};
 use crate::model::Scope;
 
 /// A transaction. It ends with `commit`; dropping it rolls back.
@@ -14,12 +14,23 @@ pub type Tx = Transaction<'static, Postgres>;
 pub struct Db {
     pool: PgPool,
     orm: DatabaseConnection,
+    server: Server,
 }
 
 impl Db {
-    pub(super) fn new(pool: PgPool) -> Self {
+    pub(super) fn new(pool: PgPool, server: Server) -> Self {
         let orm = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
-        Self { pool, orm }
+        Self { pool, orm, server }
+    }
+
+    /// The type that HNSW indexes hold. Half precision takes half the room and loses nothing, because
+    /// what the index proposes is compared again; but the embedded engine has no instruction for it
+    /// and is a hundred times slower with it.
+    pub(super) fn indexed_type(&self) -> &'static str {
+        match self.server {
+            Server::External => "halfvec",
+            Server::Embedded => "vector",
+        }
     }
 
     /// For statements written in SQL.

@@ -50,13 +50,14 @@ pub async fn build_index(
     let leaf = space.leaf(kind);
     let IndexBuild { memory_mb, parallel_workers } = build;
     let dimensions = space.dimensions;
+    let indexed = db.indexed_type();
     let statement = format!(
         "SET LOCAL statement_timeout = 0; \
          SET LOCAL lock_timeout = 0; \
          SET LOCAL maintenance_work_mem = '{memory_mb}MB'; \
          SET LOCAL max_parallel_maintenance_workers = {parallel_workers}; \
          CREATE INDEX IF NOT EXISTS {leaf}_hnsw_idx ON {leaf} \
-         USING hnsw ((embedding::halfvec({dimensions})) halfvec_cosine_ops) \
+         USING hnsw ((embedding::{indexed}({dimensions})) {indexed}_cosine_ops) \
          WITH (m = 24, ef_construction = 200);"
     );
     let mut tx = db.begin(scope).await?;

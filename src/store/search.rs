@@ -91,10 +91,11 @@ pub async fn approximate(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<
     );
     query.push_bind(vector.clone()).push(" AS distance FROM ");
     push_matching(&mut query, scope, search);
-    query.push(format!(" ORDER BY embedding.embedding::halfvec({dimensions}) <=> "));
+    let indexed = db.indexed_type();
+    query.push(format!(" ORDER BY embedding.embedding::{indexed}({dimensions}) <=> "));
     query
         .push_bind(vector)
-        .push(format!("::halfvec({dimensions}) LIMIT "))
+        .push(format!("::{indexed}({dimensions}) LIMIT "))
         .push_bind(search.limit.max(100));
     // `+ 0` keeps the planner from taking the inner order for this one.
     query.push(") SELECT id, distance FROM proposed ORDER BY distance + 0, id LIMIT ");
@@ -145,8 +146,9 @@ pub async fn nearest_to_each(
     }
     query.push("candidate WHERE candidate.id <> seed.id ORDER BY ");
     if search.has_index {
+        let indexed = db.indexed_type();
         query.push(format!(
-            "candidate.embedding::halfvec({dimensions}) <=> seed.embedding::halfvec({dimensions})"
+            "candidate.embedding::{indexed}({dimensions}) <=> seed.embedding::{indexed}({dimensions})"
         ));
     } else {
         query.push("distance");

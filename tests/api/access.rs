@@ -36,7 +36,8 @@ async fn everything(viewer: &Client, id: &str) -> Vec<String> {
     let mut answers = Vec::new();
     for query in QUERIES {
         let answer = viewer.ask(&format!("{{ {} }}", query.replace("ID", id))).await;
-        answers.push(format!("{query}\n{}", answer.text.replace(id, "ID")));
+        // As a value, because the order of fields means nothing.
+        answers.push(format!("{query}\n{}", answer.body.to_string().replace(id, "ID")));
     }
     answers
 }
