@@ -10,6 +10,7 @@ mod input;
 mod loaders;
 mod mutation;
 mod object;
+pub mod order;
 mod query;
 
 use async_graphql::{EmptySubscription, SDLExportOptions, Schema};

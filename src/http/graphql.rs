@@ -14,6 +14,7 @@ use super::accept::{self, Format};
 use super::body::{Parameters, QueryString};
 use super::{MAX_BODY, State, reply};
 use crate::graphql::guard::{self, Accepted, Code};
+use crate::graphql::order;
 use crate::graphql::{RequestContext, extensions_code, with_code};
 use crate::model::Viewer;
 
@@ -177,6 +178,8 @@ async fn execute(
     accepted: Accepted,
     permit: tokio::sync::OwnedSemaphorePermit,
 ) -> Result<Answer, Response> {
+    let document = accepted.document.clone();
+    let operation = parameters.operation_name.clone();
     let mut request = async_graphql::Request::new(parameters.query)
         .variables(Variables::from_json(parameters.variables))
         .data(RequestContext::new(&state.services, viewer));
@@ -184,8 +187,9 @@ async fn execute(
     request.set_parsed_query(accepted.document);
     let schema = state.schema.clone();
     let task = tokio::spawn(async move {
-        let answer = schema.execute(request).await;
+        let mut answer = schema.execute(request).await;
         drop(permit);
+        answer.data = order::as_asked(answer.data, &document, operation.as_deref());
         answer
     });
     match tokio::time::timeout(state.request_timeout, task).await {
