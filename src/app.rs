@@ -183,7 +183,8 @@ impl App {
     pub async fn seed_demo(&self) -> Result<usize, StartError> {
         let viewer = self.operator();
         let is_embedded = self.config.database_url.is_none();
-        if !is_embedded || self.has_songs(viewer).await? {
+        // Soft-deleted songs count: a catalogue that somebody emptied stays empty.
+        if !is_embedded || self.services.holds_any(viewer, Kind::Song).await? {
             return Ok(0);
         }
         let rows: Result<Vec<serde_json::Value>, _> =
@@ -194,12 +195,6 @@ impl App {
         }
         Worker::new(self.services.clone()).run_until_idle().await?;
         Ok(rows.len())
-    }
-
-    async fn has_songs(&self, viewer: Viewer) -> Result<bool, StartError> {
-        // Soft-deleted songs count: a catalogue that somebody emptied stays empty.
-        let stats = self.services.holds_any(viewer, Kind::Song).await?;
-        Ok(stats)
     }
 
     async fn ingest(&self, viewer: Viewer, rows: &[serde_json::Value]) -> Result<(), StartError> {

@@ -13,6 +13,11 @@ pub struct TextQuery {
 }
 
 impl TextQuery {
+    /// Everything that is looked for, phrases included, without what is excluded.
+    pub fn wanted(&self) -> String {
+        format!("{} {}", self.words, self.phrases.join(" "))
+    }
+
     /// Takes a text apart; nothing a person types is an error.
     pub fn parse(text: &str) -> Self {
         let mut query = Self::default();

@@ -140,7 +140,7 @@ impl Services {
         if plan.ratio == 0.0 {
             return Ok(leg);
         }
-        let words = format!("{} {}", plan.query.words, plan.query.phrases.join(" "));
+        let words = plan.query.wanted();
         leg.vector = match self.query_vector(&plan.space, words.trim()).await {
             Ok(vector) => vector,
             Err(Error::Embedder(error)) => {
@@ -237,7 +237,7 @@ impl Services {
         if ids.is_empty() {
             return Ok(());
         }
-        let words = format!("{} {}", plan.query.words, plan.query.phrases.join(" "));
+        let words = plan.query.wanted();
         for (id, extract) in text::highlights(&self.db, plan.scope, &ids, &words, MARKS).await? {
             if let Some(hit) = hits.iter_mut().find(|hit| hit.id.id == id) {
                 hit.highlights.push(escaped(&extract));
