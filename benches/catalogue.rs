@@ -1,6 +1,6 @@
 //! The ingested songs, and the statements by which the program searches them.
 
-use kindred::embed::{Embedder, Embedding, StaticEmbedder};
+use kindred::embed::{Embedder, StaticEmbedder};
 use pgvector::Vector;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
@@ -39,9 +39,9 @@ impl Catalogue {
 
     /// The vector of a search text.
     pub(crate) async fn vector(&self, text: &str) -> Result<Vector> {
-        match self.embedder.embed_query(text).await? {
-            Embedding::Vector(vector) => Ok(Vector::from(vector)),
-            Embedding::Unknown => Err(format!("the model knows no word of `{text}`").into()),
+        match self.embedder.embed_query(text).await?.vector {
+            Some(vector) => Ok(Vector::from(vector)),
+            None => Err(format!("the model knows no word of `{text}`").into()),
         }
     }
 

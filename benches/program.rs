@@ -118,6 +118,7 @@ impl Server {
         };
         // Somebody has to read what it prints, or it would wait for that one day.
         std::thread::spawn(move || lines.for_each(drop));
+        kindred::tls::install();
         let mut server = Self { child, url, http: reqwest::Client::new(), ready_ms: 0.0 };
         server.wait_until_ready().await?;
         server.ready_ms = ms_since(started);

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::auth::{self, Role, Tokens};
 use crate::config::Config;
 use crate::dev::{DataFolder, FolderLock, SetupError};
+use crate::embed::{Embedders, LocalSettings, OpenAiSettings};
 use crate::graphql::{self, KindredSchema, RequestContext};
 use crate::http;
 use crate::model::song::Template;
@@ -162,11 +163,11 @@ impl App {
             Err(error) => return Err(error),
         };
         let settings = settings(&config)?;
-        let embedder = embed::from_backend(config.embedder)?;
+        let embedders = Embedders::new(embed_settings(&config))?;
         let opened = open(&config, folder_lock)?;
         store::migrate(&opened.options).await?;
         let db = store::connect(&opened.options).await?;
-        let services = Services::start(db, embedder, settings).await?;
+        let services = Services::start(db, embedders, settings).await?;
         let schema = graphql::schema(services.clone());
         Ok(Self {
             services,
@@ -316,6 +317,33 @@ pub fn reachable(address: std::net::SocketAddr) -> String {
         std::net::IpAddr::V4(ip) => ip.to_string(),
     };
     format!("http://{host}:{}", address.port())
+}
+
+/// What the configuration says about models.
+pub fn embed_settings(config: &Config) -> embed::Settings {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    embed::Settings {
+        backend: config.embedder,
+        local: LocalSettings {
+            model: config.local_model.clone(),
+            model_dir: config.local_model_dir.clone(),
+            cache_dir: DataFolder::models(config.data_dir.as_deref()),
+            onnx_runtime: config.onnx_runtime.clone(),
+            threads: config.local_threads.map_or(cores, |threads| threads as usize),
+            unload_after: Duration::from_secs(config.local_unload_after),
+        },
+        openai: OpenAiSettings {
+            model: config.openai_model.clone(),
+            dimensions: config.openai_dimensions.map(|dimensions| dimensions as usize),
+            api_key: config.openai_api_key.clone(),
+            base_url: config.openai_base_url.clone(),
+            max_tokens: config.openai_max_tokens as usize,
+            timeout: Duration::from_secs(config.openai_timeout),
+            concurrency: config.openai_concurrency as usize,
+            price: config.openai_price,
+        },
+        cache_bytes: u64::from(config.query_cache_mb) << 20,
+    }
 }
 
 fn settings(config: &Config) -> Result<Settings, StartError> {

@@ -58,6 +58,88 @@ pub struct Config {
     #[arg(long, env = "EMBEDDER", global = true, value_enum, default_value_t = Backend::Static)]
     pub embedder: Backend,
 
+    /// Model of the backend `local`, such as `all-MiniLM-L6-v2` or `multilingual-e5-small`
+    #[arg(
+        long,
+        env = "LOCAL_MODEL",
+        global = true,
+        default_value = "all-MiniLM-L6-v2",
+        value_name = "NAME"
+    )]
+    pub local_model: String,
+
+    /// Folder with the files of a local model, or with a folder for each model [default: from the Hugging Face hub]
+    #[arg(long, env = "LOCAL_MODEL_DIR", global = true, value_name = "FOLDER")]
+    pub local_model_dir: Option<PathBuf>,
+
+    /// Threads that compute a local model [default: the number of cores]
+    #[arg(long, env = "LOCAL_THREADS", global = true, value_parser = clap::value_parser!(u32).range(1..=256), value_name = "COUNT")]
+    pub local_threads: Option<u32>,
+
+    /// Seconds of rest after which a local model leaves memory; 0 keeps it
+    #[arg(long, env = "LOCAL_UNLOAD_AFTER", global = true, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=86_400), value_name = "SECONDS")]
+    pub local_unload_after: u64,
+
+    /// Shared library of ONNX Runtime 1.24 or newer [default: where the system keeps libraries]
+    #[arg(long = "onnx-runtime", env = "ORT_DYLIB_PATH", global = true, value_name = "FILE")]
+    pub onnx_runtime: Option<PathBuf>,
+
+    /// Key of the backend `openai`; servers of your own may need none
+    #[arg(long, env = "OPENAI_API_KEY", global = true, hide_env_values = true, value_name = "KEY")]
+    pub openai_api_key: Option<SecretString>,
+
+    /// Where the API of the backend `openai` answers
+    #[arg(
+        long,
+        env = "OPENAI_BASE_URL",
+        global = true,
+        default_value = "https://api.openai.com/v1",
+        value_name = "URL"
+    )]
+    pub openai_base_url: String,
+
+    /// Model of the backend `openai`
+    #[arg(
+        long,
+        env = "OPENAI_MODEL",
+        global = true,
+        default_value = "text-embedding-3-small",
+        value_name = "NAME"
+    )]
+    pub openai_model: String,
+
+    /// Numbers of one vector of `text-embedding-3-small` and `-large`; needed for models of other makers [default: the model's own]
+    #[arg(long, env = "OPENAI_DIMENSIONS", global = true, value_parser = clap::value_parser!(u32).range(1..=4_000), value_name = "COUNT")]
+    pub openai_dimensions: Option<u32>,
+
+    /// Tokens of one text that are sent; the rest is cut off
+    #[arg(long, env = "OPENAI_MAX_TOKENS", global = true, default_value_t = 8_191, value_parser = clap::value_parser!(u32).range(1..=1_000_000), value_name = "COUNT")]
+    pub openai_max_tokens: u32,
+
+    /// Seconds after which a request to the backend `openai` has failed
+    #[arg(long, env = "OPENAI_TIMEOUT", global = true, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS")]
+    pub openai_timeout: u64,
+
+    /// Requests to the backend `openai` at a time
+    #[arg(long, env = "OPENAI_CONCURRENCY", global = true, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64), value_name = "COUNT")]
+    pub openai_concurrency: u32,
+
+    /// US dollars for a million tokens [default: what is known of the model, else nothing]
+    #[arg(long, env = "OPENAI_PRICE", global = true, value_parser = price, value_name = "DOLLARS")]
+    pub openai_price: Option<f64>,
+
+    /// Megabytes of remembered query vectors, for `local` and `openai`
+    #[arg(long, env = "QUERY_CACHE_MB", global = true, default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=4_096), value_name = "MEGABYTES")]
+    pub query_cache_mb: u32,
+
+    /// Also give each row a vector of the bundled model when it is written, to be searched by until the slower model has embedded it
+    #[arg(long, env = "SYNC_STATIC", global = true, default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub sync_static: bool,
+
+    /// Seconds after which what a worker has claimed goes to another one, unless it says that it is still at work
+    #[arg(long, env = "TASK_LEASE", global = true, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600), value_name = "SECONDS")]
+    pub task_lease: u64,
+
     /// Results of `recommend` when a query does not say how many
     #[arg(long, env = "DEFAULT_RECOMMENDATION_LIMIT", global = true, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "COUNT")]
     pub default_recommendation_limit: u32,
@@ -147,5 +229,13 @@ impl Config {
 
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout)
+    }
+}
+
+/// A price in US dollars: finite, not negative.
+fn price(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(price) if price.is_finite() && price >= 0.0 => Ok(price),
+        Ok(_) | Err(_) => Err("is not a number of dollars, zero or more".to_owned()),
     }
 }

@@ -39,4 +39,5 @@ pub mod model;
 pub mod rank;
 pub mod service;
 pub mod store;
+pub mod tls;
 pub mod worker;

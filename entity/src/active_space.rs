@@ -10,6 +10,8 @@ pub struct Model {
     pub kind: String,
     pub space_id: Uuid,
     pub promoted_at: DateTimeUtc,
+    /// What answered before the last promotion.
+    pub previous_space_id: Option<Uuid>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

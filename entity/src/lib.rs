@@ -17,4 +17,6 @@ pub mod sample;
 pub mod sample_embedding;
 pub mod song;
 pub mod song_embedding;
+pub mod space_kind;
+pub mod usage;
 pub mod user;

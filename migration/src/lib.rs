@@ -6,6 +6,7 @@ use sea_orm_migration::prelude::*;
 mod m20261121_000001_content;
 mod m20261121_000002_embedding;
 mod m20261121_000003_feedback;
+mod m20261121_000004_space;
 
 /// Applies and reverts the migrations of this crate.
 pub struct Migrator;
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_content::Migration),
             Box::new(m20261121_000002_embedding::Migration),
             Box::new(m20261121_000003_feedback::Migration),
+            Box::new(m20261121_000004_space::Migration),
         ]
     }
 }

@@ -10,7 +10,7 @@ use super::{CliResult, output};
 use crate::app;
 use crate::config::{Config, Environment};
 use crate::dev::{DataFolder, Running};
-use crate::embed::{self, Embedding};
+use crate::embed::{Embedders, Embedding};
 use crate::model::Scope;
 use crate::store;
 
@@ -94,13 +94,14 @@ fn secret(config: &Config) -> Finding {
 }
 
 async fn model(config: &Config) -> Finding {
-    let embedder = match embed::from_backend(config.embedder) {
-        Ok(embedder) => embedder,
+    let embedders = match Embedders::new(app::embed_settings(config)) {
+        Ok(embedders) => embedders,
         Err(error) => return Finding::bad("model", error.to_string(), "choose another `EMBEDDER`"),
     };
+    let embedder = embedders.default_model();
     let description = embedder.description().clone();
     match embedder.embed_query("upbeat rock music").await {
-        Ok(Embedding::Vector(vector)) if vector.len() == description.dimensions => Finding::good(
+        Ok(Embedding { vector: Some(_), .. }) => Finding::good(
             "model",
             format!("{}, {} dimensions", description.model, description.dimensions),
         ),

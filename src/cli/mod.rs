@@ -82,8 +82,30 @@ type CliResult = Result<ExitCode, CliError>;
 /// The exit code when some rows were rejected and the others were written.
 const SOME_REJECTED: u8 = 2;
 
+/// Validating a query recurses as deep as its selections nest; the guard bounds that, and this is
+/// insurance.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
 /// Runs the command of the command line.
-pub async fn run() -> ExitCode {
+///
+/// It is not `async`, so that all of the program is compiled in this crate and none of it once more in
+/// the binary.
+pub fn main() -> ExitCode {
+    crate::tls::install();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(run()),
+        Err(error) => {
+            output::note(&format!("error: cannot start: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> ExitCode {
     let cli = Cli::parse();
     start_logging(&cli.config, cli.command.as_ref());
     match dispatch(cli).await {

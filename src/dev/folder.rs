@@ -54,16 +54,22 @@ pub struct FolderLock {
 impl DataFolder {
     /// The given folder, or the platform's folder for application data.
     pub fn open(path: Option<&Path>) -> Result<Self, SetupError> {
-        let path = match path {
-            Some(path) => path.to_path_buf(),
-            None => directories::ProjectDirs::from("", "", "kindred")
-                .ok_or(SetupError::NoDefault)?
-                .data_dir()
-                .to_path_buf(),
-        };
-        let folder = Self { path };
+        let folder = Self { path: Self::place(path).ok_or(SetupError::NoDefault)? };
         folder.create().map_err(|source| folder.unusable(source))?;
         Ok(folder)
+    }
+
+    /// Where models from the hub are kept, also where the database is elsewhere. Nothing is made.
+    pub fn models(path: Option<&Path>) -> PathBuf {
+        Self::place(path).unwrap_or_else(|| PathBuf::from(".kindred")).join("models")
+    }
+
+    fn place(path: Option<&Path>) -> Option<PathBuf> {
+        match path {
+            Some(path) => Some(path.to_path_buf()),
+            None => directories::ProjectDirs::from("", "", "kindred")
+                .map(|folders| folders.data_dir().to_path_buf()),
+        }
     }
 
     pub fn path(&self) -> &Path {

@@ -130,6 +130,6 @@ impl From<store::Error> for Error {
 
 impl From<embed::Error> for Error {
     fn from(error: embed::Error) -> Self {
-        if error.is_transient() { Self::Embedder(error) } else { Self::BrokenEmbedder(error) }
+        if error.is_of_the_model() { Self::Embedder(error) } else { Self::BrokenEmbedder(error) }
     }
 }

@@ -20,7 +20,7 @@ pub use ingest::{IngestMode, RowFault, RowOutcome, RowStatus};
 pub use search::{HybridInput, Paging, RecommendInput, SimilarInput};
 pub use spaces::IndexPolicy;
 
-use crate::embed::Embedder;
+use crate::embed::{Embedder, Embedders};
 use crate::model::song::Template;
 use crate::model::viewer::AnonymousReads;
 use crate::model::{Clock, Scope, Viewer};
@@ -42,7 +42,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Services {
     db: Db,
-    embedder: Arc<dyn Embedder>,
+    embedders: Arc<Embedders>,
     settings: Arc<Settings>,
     spaces: Arc<spaces::Registry>,
     clock: Clock,
@@ -51,11 +51,11 @@ pub struct Services {
 }
 
 impl Services {
-    /// Makes the services and the space of the chosen embedder, if it is not there yet.
-    pub async fn start(db: Db, embedder: Arc<dyn Embedder>, settings: Settings) -> Result<Self> {
+    /// Makes the services and the space of the default model, if it is not there yet.
+    pub async fn start(db: Db, embedders: Embedders, settings: Settings) -> Result<Self> {
         let services = Self {
             db,
-            embedder,
+            embedders: Arc::new(embedders),
             settings: Arc::new(settings),
             spaces: Arc::default(),
             clock: Clock,
@@ -69,8 +69,14 @@ impl Services {
         &self.db
     }
 
+    /// The models of this process.
+    pub fn embedders(&self) -> &Embedders {
+        &self.embedders
+    }
+
+    /// The model of `EMBEDDER`.
     pub fn embedder(&self) -> &Arc<dyn Embedder> {
-        &self.embedder
+        self.embedders.default_model()
     }
 
     pub fn clock(&self) -> Clock {

@@ -1,12 +1,13 @@
 //! Which space answers for a kind, how full it is, and when its index is built.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::{Error, Result, Services};
+use crate::embed::{Backend, Embedder, ModelKey, UnknownBackend};
 use crate::model::space::SpaceState;
 use crate::model::{Kind, Scope, Space, Viewer};
 use crate::store::space::LeafState;
@@ -45,26 +46,31 @@ impl Services {
     /// Makes the space of this process's embedder and lets it answer for kinds without one.
     pub(super) async fn ensure_space(&self) -> Result<()> {
         let scope = Scope::system();
-        let embedder = self.embedder.description();
-        let name = embedder.model;
+        let key = self.embedder().description().key();
         let now = self.clock.now();
-        let present = match space::by_name(&self.db, scope, name).await? {
+        let mut name = key.model.clone();
+        let mut present = space::by_name(&self.db, scope, &name).await?;
+        if present.as_ref().is_some_and(|space| space.dimensions != key.dimensions) {
+            name = format!("{}-{}", key.model, key.dimensions);
+            present = space::by_name(&self.db, scope, &name).await?;
+        }
+        let present = match present {
             Some(present) => present,
             None => {
                 let new = Space {
                     id: self.clock.new_id(),
-                    name: name.to_owned(),
-                    backend: embedder.backend.as_str().to_owned(),
-                    model: embedder.model.to_owned(),
-                    dimensions: embedder.dimensions,
+                    name: name.clone(),
+                    backend: key.backend.as_str().to_owned(),
+                    model: key.model,
+                    dimensions: key.dimensions,
                     template_version: TEMPLATE_VERSION,
-                    state: SpaceState::Active,
+                    state: SpaceState::Building,
                 };
                 match space::insert(&self.db, scope, &new, now).await {
                     Ok(()) => new,
                     // Another process was faster.
                     Err(error) => {
-                        space::by_name(&self.db, scope, name).await?.ok_or(Error::Store(error))?
+                        space::by_name(&self.db, scope, &name).await?.ok_or(Error::Store(error))?
                     }
                 }
             }
@@ -85,6 +91,11 @@ impl Services {
             of_space.map(|(kind, _)| *kind).collect()
         };
         Ok(catalogue.spaces.iter().map(|space| (space.clone(), kinds(space.id))).collect())
+    }
+
+    /// The model that a space's vectors are made with.
+    pub fn embedder_of(&self, space: &Space) -> Result<Arc<dyn Embedder>> {
+        Ok(self.embedders.get(&model_key(space)?)?)
     }
 
     /// All spaces by id, for the worker.
@@ -193,6 +204,15 @@ impl Services {
         self.wake_worker.notify_one();
         Ok(retried)
     }
+}
+
+/// The model that a space's vectors are made with.
+pub(super) fn model_key(space: &Space) -> Result<ModelKey> {
+    let backend = space.backend.parse::<Backend>();
+    let backend = backend.map_err(|error: UnknownBackend| {
+        Error::invalid("space", format!("`{}` cannot be used: {error}", space.name))
+    })?;
+    Ok(ModelKey { backend, model: space.model.clone(), dimensions: space.dimensions })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

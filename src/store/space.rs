@@ -74,8 +74,11 @@ pub async fn activate_if_none(
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query(
-        "INSERT INTO active_space (kind, space_id, promoted_at) VALUES ($1, $2, $3) \
-         ON CONFLICT (kind) DO NOTHING",
+        "WITH activated AS (INSERT INTO active_space (kind, space_id, promoted_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (kind) DO NOTHING RETURNING kind, space_id), \
+         held AS (INSERT INTO space_kind (space_id, kind, state, started_at, finished_at) \
+             SELECT space_id, kind, 'current', $3, $3 FROM activated ON CONFLICT DO NOTHING) \
+         UPDATE embedding_space SET state = 'active' FROM activated WHERE embedding_space.id = activated.space_id",
     )
     .bind(kind.as_str())
     .bind(space)

@@ -75,11 +75,11 @@ pub async fn enqueue_missing(db: &Db, scope: Scope, kind: Kind, now: DateTime<Ut
 fn enqueue_statement(narrowed: &'static str) -> String {
     format!(
         "INSERT INTO embedding_task (id, content_id, space_id, kind, source_hash, run_at, created_at) \
-         SELECT gen_random_uuid(), content.id, active_space.space_id, content.kind, content.source_hash, $2, $2 \
-         FROM content JOIN active_space ON active_space.kind = content.kind \
+         SELECT gen_random_uuid(), content.id, space_kind.space_id, content.kind, content.source_hash, $2, $2 \
+         FROM content JOIN space_kind ON space_kind.kind = content.kind AND space_kind.state IN ('filling', 'current') \
          WHERE content.kind = $1 AND content.deleted_at IS NULL {narrowed} \
          AND NOT EXISTS (SELECT 1 FROM embedding WHERE embedding.content_id = content.id \
-             AND embedding.space_id = active_space.space_id AND embedding.kind = content.kind \
+             AND embedding.space_id = space_kind.space_id AND embedding.kind = content.kind \
              AND embedding.source_hash = content.source_hash) \
          ORDER BY content.id \
          ON CONFLICT (content_id, space_id) DO UPDATE SET source_hash = excluded.source_hash, \

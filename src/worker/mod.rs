@@ -111,11 +111,7 @@ impl Worker {
         lease: Uuid,
         tasks: &[&Claimed],
     ) -> Result<(), Error> {
-        let embedder = self.services.embedder();
-        if embedder.description().model != space.model {
-            let message = format!("this server does not run the model `{}`", space.model);
-            return self.fail(lease, tasks, &message, false).await;
-        }
+        let embedder = self.services.embedder_of(space)?;
         let texts: Vec<String> = tasks.iter().map(|task| task.text.clone()).collect();
         // In a task of its own: a text that makes the model panic is one that it cannot embed.
         let embedding = tokio::spawn({
@@ -153,8 +149,8 @@ impl Worker {
         let mut unknown = Vec::new();
         for (task, embedding) in tasks.iter().zip(embeddings) {
             match embedding {
-                Embedding::Vector(vector) => done.push((*task, vector)),
-                Embedding::Unknown => unknown.push(*task),
+                Embedding { vector: Some(vector), .. } => done.push((*task, vector)),
+                Embedding { vector: None, .. } => unknown.push(*task),
             }
         }
         let now = self.services.clock().now();

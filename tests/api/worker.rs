@@ -260,6 +260,10 @@ impl Embedder for GateEmbedder {
     async fn embed_query(&self, text: &str) -> Result<Embedding, Error> {
         self.inner.embed_query(text).await
     }
+
+    async fn count_tokens(&self, texts: &[String]) -> Result<Vec<usize>, Error> {
+        self.inner.count_tokens(texts).await
+    }
 }
 
 #[tokio::test]

@@ -275,6 +275,7 @@ impl Drop for Server {
 fn http() -> &'static reqwest::Client {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     CLIENT.get_or_init(|| {
+        kindred::tls::install();
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
         client.expect("a client without options")
     })

@@ -6,7 +6,8 @@ use super::{assert_tidy, violations};
 /// Each module of `src` with the modules it may use, from the bottom to the top.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("embed", &["model"]),
+    ("tls", &[]),
+    ("embed", &["model", "tls"]),
     ("rank", &["model"]),
     ("auth", &["model"]),
     ("store", &["model"]),
@@ -31,7 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "auth", "config", "dev", "embed", "graphql", "model", "service", "store",
+            "app", "auth", "config", "dev", "embed", "graphql", "model", "service", "store", "tls",
             "worker",
         ],
     ),
@@ -68,10 +69,24 @@ const LIBRARIES: &[Library] = &[
         homes: &["src/http/"],
         exceptions: &[("src/app.rs", "starts the server with `axum::serve`")],
     },
+    Library { names: &["rustls"], homes: &["src/tls.rs"], exceptions: &[] },
     Library { names: &["jsonwebtoken"], homes: &["src/auth/"], exceptions: &[] },
-    Library { names: &["model2vec_rs"], homes: &["src/embed/"], exceptions: &[] },
+    Library {
+        names: &[
+            "model2vec_rs",
+            "fastembed",
+            "ort",
+            "tokenizers",
+            "async_openai",
+            "tiktoken_rs",
+            "quick_cache",
+        ],
+        homes: &["src/embed/"],
+        exceptions: &[],
+    },
     Library { names: &["pglite_oxide"], homes: &["src/dev/"], exceptions: &[] },
-    Library { names: &["reqwest", "indicatif"], homes: &["src/cli/"], exceptions: &[] },
+    Library { names: &["reqwest"], homes: &["src/cli/", "src/embed/openai"], exceptions: &[] },
+    Library { names: &["indicatif"], homes: &["src/cli/"], exceptions: &[] },
 ];
 
 /// Modules use only the layers below them.

@@ -10,8 +10,8 @@ pub use hybrid::HybridInput;
 pub use recommend::RecommendInput;
 pub use similar::SimilarInput;
 
+use super::spaces::model_key;
 use super::{Error, Result, Services};
-use crate::embed::Embedding;
 use crate::model::hit::{Candidate, Hit, Part, SearchStrategy, Why};
 use crate::model::{Filter, Kind, Scope, Space, Viewer, limits};
 use crate::store::search::{self, Bounded, Nearest};
@@ -74,18 +74,8 @@ impl Services {
 
     /// The unit-length vector of a search text; `None` if the model knows no word of it.
     async fn query_vector(&self, space: &Space, text: &str) -> Result<Option<Vec<f32>>> {
-        let embedder = self.embedder.description();
-        if embedder.model != space.model {
-            let problem = format!(
-                "`{}` belongs to the model `{}`, which this server does not run",
-                space.name, space.model
-            );
-            return Err(Error::invalid("space", problem));
-        }
-        match self.embedder.embed_query(text).await? {
-            Embedding::Vector(vector) => Ok(Some(vector)),
-            Embedding::Unknown => Ok(None),
-        }
+        let embedding = self.embedders.embed_query(&model_key(space)?, text).await?;
+        Ok(embedding.vector)
     }
 }
 

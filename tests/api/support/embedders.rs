@@ -68,7 +68,7 @@ impl FlakyEmbedder {
 
     async fn fail(&self) -> Result<(), Error> {
         match self.fault {
-            Fault::Fails => Err(Error::Load(format!("{CANARY} {}", self.word).into())),
+            Fault::Fails => Err(Error::Refused(format!("{CANARY} {}", self.word))),
             Fault::Panics => panic!("{CANARY} {}", self.word),
             Fault::Loses => Ok(()),
             Fault::Hangs => {
@@ -103,5 +103,9 @@ impl Embedder for FlakyEmbedder {
             self.fail().await?;
         }
         self.inner.embed_query(text).await
+    }
+
+    async fn count_tokens(&self, texts: &[String]) -> Result<Vec<usize>, Error> {
+        self.inner.count_tokens(texts).await
     }
 }

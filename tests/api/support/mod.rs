@@ -16,7 +16,7 @@ use clap::Parser;
 use kindred::app::{App, RunsWorker, reachable};
 use kindred::auth::{Role, Tokens};
 use kindred::config::Config;
-use kindred::embed::Embedder;
+use kindred::embed::{Embedder, Embedders};
 use kindred::graphql;
 use kindred::model::viewer::AnonymousReads;
 use kindred::model::{Clock, Scope};
@@ -133,6 +133,7 @@ impl TestApp {
             let text = message.as_ref().and_then(|panic| panic.downcast_ref::<String>());
             panic!("the server did not start: {}", text.map_or("no message", String::as_str));
         };
+        kindred::tls::install();
         Self {
             url,
             services,
@@ -226,7 +227,8 @@ impl TestApp {
     /// Services like the server's own, on its database, with another embedder.
     pub(crate) async fn services_with(&self, embedder: Arc<dyn Embedder>) -> Services {
         let db = self.services.db().clone();
-        self.on_server(async move { Services::start(db, embedder, settings()).await })
+        let embedders = Embedders::of(self.services.embedders().settings().clone(), embedder);
+        self.on_server(async move { Services::start(db, embedders, settings()).await })
             .await
             .unwrap()
     }
@@ -264,8 +266,9 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
         let mut app = App::build(config(&plan.arguments, &database), None).await.unwrap();
         if let Some(wrap) = plan.wrap {
             let embedder = wrap(app.services.embedder().clone());
+            let embedders = Embedders::of(app.services.embedders().settings().clone(), embedder);
             let db = app.services.db().clone();
-            app.services = Services::start(db, embedder, settings()).await.unwrap();
+            app.services = Services::start(db, embedders, settings()).await.unwrap();
             app.schema = graphql::schema(app.services.clone());
         }
         let listener = app.listen().await.unwrap();
