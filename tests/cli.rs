@@ -7,6 +7,8 @@ mod commands;
 mod crash;
 #[path = "cli/ingest.rs"]
 mod ingest;
+#[path = "cli/model.rs"]
+mod model;
 #[path = "cli/real_data.rs"]
 mod real_data;
 #[path = "cli/serve.rs"]

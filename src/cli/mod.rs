@@ -5,12 +5,15 @@
 mod client;
 mod doctor;
 mod embed;
+mod eval;
 mod ingest;
 mod migrate;
+mod model;
 mod output;
 mod serve;
 mod stats;
 mod token;
+mod vector;
 mod wait;
 
 use std::process::ExitCode;
@@ -42,6 +45,10 @@ enum Command {
     Ingest(ingest::Ingest),
     /// Embed rows whose vectors are missing or belong to an older text
     Embed(embed::Embed),
+    /// Turn texts into vectors: one text a line in, one JSON object a line out
+    Vector(vector::Vector),
+    /// Measure how good a model is
+    Eval(eval::Eval),
     /// Bring the tables up to date, or remove them
     Migrate(migrate::Migrate),
     /// Print a token for the API
@@ -130,6 +137,8 @@ async fn dispatch(Cli { command, config }: Cli) -> CliResult {
         Command::Work => serve::work(config).await,
         Command::Ingest(command) => ingest::run(command, config).await,
         Command::Embed(command) => embed::run(command, config).await,
+        Command::Vector(command) => vector::run(command, config).await,
+        Command::Eval(command) => eval::run(command, config).await,
         Command::Migrate(command) => migrate::run(&command, &config).await,
         Command::Token(command) => token::run(&command, &config),
         Command::Schema => {

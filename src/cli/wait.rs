@@ -60,3 +60,13 @@ pub(super) fn bar(doing: &'static str, unit: &'static str, total: u64) -> Progre
         Err(_) => bar,
     }
 }
+
+/// A count on the terminal, where the total is not known.
+pub(super) fn spinner(doing: &'static str, unit: &'static str) -> ProgressBar {
+    let template = format!("{{msg:10}} {{spinner}} {{human_pos}} {unit} {{per_sec}}");
+    let bar = ProgressBar::new_spinner().with_message(doing);
+    match ProgressStyle::with_template(&template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod error;
+pub mod eval;
 mod feedback;
 pub mod import;
 mod ingest;
