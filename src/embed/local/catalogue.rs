@@ -30,11 +30,13 @@ impl Prefixes {
     pub(super) const NONE: Self = Self { query: "", document: "" };
     const E5: Self = Self { query: "query: ", document: "passage: " };
     const NOMIC: Self = Self { query: "search_query: ", document: "search_document: " };
-    const GEMMA: Self = Self { query: "task: search result | query: ", document: "title: none | text: " };
+    const GEMMA: Self =
+        Self { query: "task: search result | query: ", document: "title: none | text: " };
     /// English BGE, mxbai and the first Snowflake Arctic models share one instruction.
     const INSTRUCTION: Self =
         Self { query: "Represent this sentence for searching relevant passages: ", document: "" };
-    const CHINESE: Self = Self { query: "为这个句子生成表示以用于检索相关文章：", document: "" };
+    const CHINESE: Self =
+        Self { query: "为这个句子生成表示以用于检索相关文章：", document: "" };
 }
 
 /// The card of a model by its name, with or without its owner, in any case.
@@ -90,9 +92,7 @@ fn named(model: &Model) -> (&'static str, Prefixes, usize) {
         Model::NomicEmbedTextV15 => with("nomic-embed-text-v1.5", Prefixes::NOMIC),
         Model::NomicEmbedTextV15Q => with("nomic-embed-text-v1.5-int8", Prefixes::NOMIC),
         Model::ParaphraseMLMiniLML12V2 => plain("paraphrase-multilingual-MiniLM-L12-v2", 128),
-        Model::ParaphraseMLMiniLML12V2Q => {
-            plain("paraphrase-multilingual-MiniLM-L12-v2-int8", 128)
-        }
+        Model::ParaphraseMLMiniLML12V2Q => plain("paraphrase-multilingual-MiniLM-L12-v2-int8", 128),
         Model::ParaphraseMLMpnetBaseV2 => plain("paraphrase-multilingual-mpnet-base-v2", 128),
         Model::BGESmallZHV15 => with("bge-small-zh-v1.5", Prefixes::CHINESE),
         Model::BGELargeZHV15 => with("bge-large-zh-v1.5", Prefixes::CHINESE),

@@ -28,17 +28,16 @@ impl ModelFolder {
     /// [`Error::Load`] that names the folder and the file that is missing.
     pub(super) fn find(folder: &Path, name: &str) -> Result<Self, Error> {
         if !folder.is_dir() {
-            let message = format!("`LOCAL_MODEL_DIR` is `{}`, which is no folder", folder.display());
+            let message =
+                format!("`LOCAL_MODEL_DIR` is `{}`, which is no folder", folder.display());
             return Err(Error::Load(message.into()));
         }
         let own = folder.join(name);
         let found = if own.is_dir() { own } else { folder.to_path_buf() };
         if !found.join(GRAPH).is_file() {
             let (folder, own) = (folder.display(), folder.join(name));
-            let message = format!(
-                "`{GRAPH}` is missing: neither `{}` nor `{folder}` has it",
-                own.display(),
-            );
+            let message =
+                format!("`{GRAPH}` is missing: neither `{}` nor `{folder}` has it", own.display(),);
             return Err(Error::Load(message.into()));
         }
         for file in [TOKENIZER, CONFIG, SPECIAL_TOKENS, TOKENIZER_CONFIG] {
@@ -137,7 +136,8 @@ impl ModelFolder {
 
     fn json(&self, file: &str) -> Result<Value, Error> {
         let bytes = self.bytes(file)?;
-        serde_json::from_slice(&bytes).map_err(|error| self.bad(file, &format!("is no JSON: {error}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| self.bad(file, &format!("is no JSON: {error}")))
     }
 
     fn bytes(&self, file: &str) -> Result<Vec<u8>, Error> {

@@ -80,9 +80,8 @@ impl Session {
         let truncation = model.tokenizer.get_truncation().cloned();
         let padding = model.tokenizer.get_padding().cloned();
         let max_tokens = truncation.as_ref().map_or(card.max_tokens, |cut| cut.max_length);
-        let unknown = ["[UNK]", "<unk>"]
-            .into_iter()
-            .find_map(|token| model.tokenizer.token_to_id(token));
+        let unknown =
+            ["[UNK]", "<unk>"].into_iter().find_map(|token| model.tokenizer.token_to_id(token));
         let mut session = Self {
             model,
             prefixes: card.prefixes,
@@ -93,7 +92,8 @@ impl Session {
             unknown,
             known_in_prefix: KnownInPrefix::default(),
         };
-        let known_in = |session: &mut Self, text: &str| session.tokens(text).map(|(_, known)| known);
+        let known_in =
+            |session: &mut Self, text: &str| session.tokens(text).map(|(_, known)| known);
         session.known_in_prefix = KnownInPrefix {
             query: known_in(&mut session, card.prefixes.query.trim_end())?,
             document: known_in(&mut session, card.prefixes.document.trim_end())?,

@@ -98,7 +98,8 @@ impl Documents {
     }
 
     fn embeddings(&self) -> Vec<Embedding> {
-        let embedding = |place: &usize| self.readings[*place].embedding(self.vectors[*place].clone());
+        let embedding =
+            |place: &usize| self.readings[*place].embedding(self.vectors[*place].clone());
         self.places.iter().map(embedding).collect()
     }
 

@@ -154,7 +154,8 @@ impl Shared {
 
     fn start(self: &Arc<Self>, line: &mut Line) -> Result<(), Error> {
         let shared = self.clone();
-        let thread = thread::Builder::new().name("local-model".to_owned()).spawn(move || run(shared));
+        let thread =
+            thread::Builder::new().name("local-model".to_owned()).spawn(move || run(shared));
         let failed = |error| Error::Load(format!("no thread can be started: {error}").into());
         line.thread = Some(thread.map_err(failed)?);
         line.is_running = true;
@@ -313,3 +314,6 @@ fn answer(queries: Vec<Query>, model: &mut Option<Box<dyn Model>>, shared: &Shar
 fn send<T>(to: Answer<T>, outcome: Result<T, Error>) {
     drop(to.send(outcome));
 }
+
+#[cfg(test)]
+mod tests;
