@@ -79,8 +79,8 @@ mod tests {
         let x = [1.0, 2.0, 3.0, 4.0];
         let y = [1.0, 8.0, 27.0, 64.0];
         assert_near(spearman(&x, &y), 1.0);
-        // 104 / sqrt(5 * 2274)
-        assert_near(pearson(&x, &y), 104.0 / (5.0_f64 * 2_274.0).sqrt());
+        // 104 / sqrt(5 * 2390)
+        assert_near(pearson(&x, &y), 104.0 / (5.0_f64 * 2_390.0).sqrt());
     }
 
     #[test]
