@@ -35,6 +35,15 @@ pub struct CacheStats {
     pub capacity_bytes: u64,
 }
 
+impl CacheStats {
+    /// Hits for each search, from 0 to 1; `None` before the first search.
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 52 bits")]
+    pub fn hit_rate(&self) -> Option<f64> {
+        let searches = self.hits.saturating_add(self.misses);
+        (searches > 0).then(|| self.hits as f64 / searches as f64)
+    }
+}
+
 #[derive(Clone)]
 struct Bytes;
 

@@ -10,6 +10,7 @@ mod page;
 mod search;
 mod spaces;
 mod stats;
+mod usage;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub use ingest::{IngestMode, RowFault, RowOutcome, RowStatus};
 pub use search::{HybridInput, Paging, RecommendInput, SimilarInput};
 pub use spaces::IndexPolicy;
 
+pub use crate::embed::CacheStats;
 use crate::embed::{Embedder, Embedders};
 use crate::model::song::Template;
 use crate::model::viewer::AnonymousReads;

@@ -21,6 +21,7 @@ pub mod space;
 pub mod stats;
 pub mod task;
 pub mod text;
+pub mod usage;
 pub mod user;
 
 pub use connect::{Options, Server, connect, migrate, rollback_all};

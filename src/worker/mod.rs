@@ -101,6 +101,7 @@ impl Worker {
             let Some(space) = spaces.get(&space_id) else { continue };
             self.embed(space, kind, lease, &tasks).await?;
         }
+        self.services.record_usage().await;
         Ok(Ran::Tasks(claimed.len()))
     }
 

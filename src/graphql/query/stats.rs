@@ -13,7 +13,8 @@ pub(in crate::graphql) struct StatsQuery;
 impl StatsQuery {
     /// What the catalogue holds, as far as you may see it.
     async fn stats(&self, ctx: &Context<'_>) -> Result<Stats> {
-        Ok(ctx.services().stats(ctx.viewer()).await?.into())
+        ctx.services().check_stats(ctx.viewer())?;
+        Ok(Stats::default())
     }
 
     /// Texts that could not be embedded, latest first. For administrators.
