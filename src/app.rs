@@ -54,7 +54,7 @@ pub enum StartError {
     Store(#[from] store::Error),
     #[error("cannot start: {}", chain(.0))]
     Service(#[from] service::Error),
-    #[error("cannot load the embedding model: {}", chain(.0))]
+    #[error("{}", chain(.0))]
     Embed(#[from] embed::Error),
     #[error("cannot listen on {address}: {source}")]
     Listen { address: String, source: std::io::Error },

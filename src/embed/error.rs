@@ -7,9 +7,9 @@ use super::BoxError;
 /// Why a text could not be embedded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The model, its files or its settings are not there or not good.
-    #[error("the embedding model cannot be loaded: {0}")]
-    Load(#[source] BoxError),
+    /// The model, its files or its settings are not there or not good. The text is the cause's own.
+    #[error("the embedding model cannot be used: {0}")]
+    Load(BoxError),
     /// The backend will not embed this text, however often it is asked.
     #[error("the embedding model refused the text: {0}")]
     Refused(String),
