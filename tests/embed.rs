@@ -16,3 +16,7 @@ mod contract;
 mod bundled;
 #[path = "embed/local.rs"]
 mod local;
+#[path = "embed/openai.rs"]
+mod openai;
+#[path = "support/openai_server.rs"]
+mod openai_server;

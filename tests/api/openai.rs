@@ -114,7 +114,7 @@ async fn a_provider_that_keeps_failing_costs_a_search_no_time() {
 async fn bad_vectors(app: &TestApp) -> Value {
     // NaN and infinity cannot be in a `vector`, and a zero vector has no norm.
     let statement = "SELECT count(*) FROM song_embedding
-        WHERE vector_dims(vector) <> 1536 OR NOT vector_norm(vector) BETWEEN 0.999 AND 1.001";
+        WHERE vector_dims(embedding) <> 1536 OR NOT vector_norm(embedding) BETWEEN 0.999 AND 1.001";
     app.rows(statement).await[0]["count"].clone()
 }
 
@@ -157,7 +157,7 @@ async fn a_wrong_answer_stores_nothing_and_betrays_nothing() {
             assert!(!answer.text.contains(CANARY), "{fault:?}: {}", answer.text);
             assert!(!answer.text.contains(KEY), "{fault:?}: {}", answer.text);
         }
-        let tasks = app.rows("SELECT last_error FROM embedding_task").await;
+        let tasks = app.rows("SELECT message FROM embedding_task").await;
         let messages = Value::from(tasks).to_string();
         assert!(!messages.contains(CANARY) && !messages.contains(KEY), "{fault:?}: {messages}");
         assert_eq!(app.rows("SELECT 1 FROM song_embedding").await.len(), 0, "{fault:?}");
@@ -182,9 +182,9 @@ async fn one_text_that_the_provider_refuses_keeps_no_other_from_its_vector() {
     app.songs(&(0..20).map(song).collect::<Vec<_>>()).await;
     assert_eq!(app.rows("SELECT 1 FROM song_embedding").await.len(), 19);
     assert_eq!(bad_vectors(&app).await, 0);
-    let left = app.rows("SELECT last_error FROM embedding_task").await;
+    let left = app.rows("SELECT message FROM embedding_task").await;
     assert_eq!(left.len(), 1);
-    let message = left[0]["last_error"].as_str().unwrap();
+    let message = left[0]["message"].as_str().unwrap();
     assert!(message.contains("refused the text") && !message.contains(CANARY), "{message}");
 }
 

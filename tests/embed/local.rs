@@ -49,7 +49,7 @@ fn shared(cell: &'static OnceLock<Arc<dyn Embedder>>, name: &str) -> Option<Arc<
     Some(cell.get_or_init(make).clone())
 }
 
-fn whole() -> Option<Arc<dyn Embedder>> {
+pub(crate) fn whole() -> Option<Arc<dyn Embedder>> {
     static EMBEDDER: OnceLock<Arc<dyn Embedder>> = OnceLock::new();
     shared(&EMBEDDER, WHOLE)
 }

@@ -264,6 +264,10 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
         .unwrap();
     runtime.block_on(async {
         let mut app = App::build(config(&plan.arguments, &database), None).await.unwrap();
+        if plan.arguments.iter().any(|argument| argument == "--embedder") {
+            app.services = in_own_space(&app.services).await;
+            app.schema = graphql::schema(app.services.clone());
+        }
         if let Some(wrap) = plan.wrap {
             let embedder = wrap(app.services.embedder().clone());
             let embedders = Embedders::of(app.services.embedders().settings().clone(), embedder);
@@ -284,6 +288,17 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
     });
     runtime.shutdown_timeout(PATIENCE);
     drop(database);
+}
+
+/// Services whose own model answers for every kind, instead of the one that the template was made with.
+async fn in_own_space(services: &Services) -> Services {
+    let mut tx = services.db().begin(Scope::system()).await.unwrap();
+    let forget = "DELETE FROM active_space; DELETE FROM embedding_space";
+    sqlx::raw_sql(forget).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let embedder = services.embedder().clone();
+    let embedders = Embedders::of(services.embedders().settings().clone(), embedder);
+    Services::start(services.db().clone(), embedders, settings()).await.unwrap()
 }
 
 fn config(arguments: &[String], database: &Database) -> Config {
