@@ -13,7 +13,7 @@ impl Services {
         let scope = self.reading(viewer)?;
         let mut kinds = Vec::with_capacity(Kind::ALL.len());
         for kind in Kind::ALL {
-            kinds.push(self.kind_stats(viewer, kind).await?);
+            kinds.push(self.with_fresh_spaces(|| self.kind_stats(viewer, kind)).await?);
         }
         let (pending_tasks, failed_tasks) = task::counts(&self.db, scope).await?;
         let database = match viewer.is_admin() {

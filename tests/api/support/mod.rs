@@ -21,7 +21,7 @@ use kindred::graphql;
 use kindred::model::viewer::AnonymousReads;
 use kindred::model::{Clock, Scope};
 use kindred::service::{IndexPolicy, Services, Settings};
-use kindred::store::embedding::IndexBuild;
+use kindred::store::index::IndexBuild;
 use kindred::worker::Worker;
 use secrecy::SecretString;
 use serde_json::{Value, json};
