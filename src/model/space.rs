@@ -173,27 +173,16 @@ pub struct ComparedHit {
     pub similarity: f64,
 }
 
-/// A vector that somebody made elsewhere.
-#[derive(Debug, Clone)]
+/// A vector that somebody made elsewhere, as it was sent.
+#[derive(Debug, Clone, Default)]
 pub struct VectorDraft {
-    pub row: RowName,
+    /// The row, by its id or by its external id.
+    pub id: Option<String>,
+    pub external_id: Option<String>,
     pub vector: Vec<f64>,
-    pub source: Source,
-}
-
-/// Which row a vector belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum RowName {
-    Id(NodeId),
-    ExternalId(String),
-}
-
-/// The text that a vector was made of.
-#[derive(Debug, Clone)]
-pub enum Source {
-    Text(String),
-    /// SHA-256 of the text.
-    Hash(Vec<u8>),
+    /// The text that the vector was made of, by its SHA-256 in hexadecimal or as it is.
+    pub source_hash: Option<String>,
+    pub source_text: Option<String>,
 }
 
 /// What became of an imported vector.

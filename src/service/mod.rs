@@ -79,6 +79,11 @@ impl Services {
         self.embedders.default_model()
     }
 
+    /// What the operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     pub fn clock(&self) -> Clock {
         self.clock
     }

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::commit;
 use crate::embed;
-use crate::model::space::{ImportOutcome, RowName, Source, VectorDraft};
+use crate::model::space::{ImportOutcome, VectorDraft};
+use crate::model::ids::MalformedId;
 use crate::model::{Kind, NodeId, Scope, Space, Viewer, limits};
 use crate::service::{Error, Result, Services};
 use crate::store::Tx;
@@ -24,6 +25,12 @@ pub struct ImportInput {
     /// Whose external ids are meant; `None` is the shared catalogue.
     pub owner: Option<Uuid>,
     pub rows: Vec<VectorDraft>,
+}
+
+/// Which row a vector belongs to.
+enum RowName {
+    Id(NodeId),
+    ExternalId(String),
 }
 
 /// A vector that keeps to the rules.
@@ -134,16 +141,8 @@ fn check(
     space: &Space,
     kind: Kind,
 ) -> std::result::Result<Checked, String> {
-    if let RowName::Id(id) = draft.row
-        && id.kind != kind
-    {
-        return Err(format!("`{id}` is no {kind}"));
-    }
-    if let RowName::ExternalId(name) = &draft.row
-        && name.contains('\0')
-    {
-        return Err("`externalId` holds a NUL character".to_owned());
-    }
+    let row = row_name(draft.id, draft.external_id, kind)?;
+    let source_hash = source_hash(draft.source_hash, draft.source_text)?;
     let vector = match embed::normalized(scaled(&draft.vector), space.dimensions) {
         Ok(Some(vector)) => vector,
         Ok(None) => return Err("`vector` has no direction: its length is 0".to_owned()),
@@ -156,14 +155,49 @@ fn check(
         // The only other thing that is checked.
         Err(_) => return Err("`vector` holds a number that is not finite".to_owned()),
     };
-    let source_hash = match draft.source {
-        Source::Text(text) => Sha256::digest(&text).to_vec(),
-        Source::Hash(hash) if hash.len() == HASH_BYTES => hash,
-        Source::Hash(hash) => {
-            return Err(format!("`sourceHash` has {} bytes instead of {HASH_BYTES}", hash.len()));
+    Ok(Checked { index, row, vector, source_hash })
+}
+
+fn row_name(
+    id: Option<String>,
+    external_id: Option<String>,
+    kind: Kind,
+) -> std::result::Result<RowName, String> {
+    match (id, external_id) {
+        (Some(id), None) => {
+            let id: NodeId = id.parse().map_err(|error: MalformedId| error.to_string())?;
+            match id.kind == kind {
+                true => Ok(RowName::Id(id)),
+                false => Err(format!("`{id}` is no {kind}")),
+            }
         }
-    };
-    Ok(Checked { index, row: draft.row, vector, source_hash })
+        (None, Some(name)) if name.contains('\0') => {
+            Err("`externalId` holds a NUL character".to_owned())
+        }
+        (None, Some(name)) => Ok(RowName::ExternalId(name)),
+        (Some(_), Some(_)) | (None, None) => {
+            Err("needs either `id` or `externalId`".to_owned())
+        }
+    }
+}
+
+fn source_hash(
+    hash: Option<String>,
+    text: Option<String>,
+) -> std::result::Result<Vec<u8>, String> {
+    match (hash, text) {
+        (None, Some(text)) => Ok(Sha256::digest(&text).to_vec()),
+        (Some(hash), None) => {
+            let bytes = hex::decode(&hash).ok().filter(|bytes| bytes.len() == HASH_BYTES);
+            bytes.ok_or_else(|| {
+                let shown: String = hash.chars().take(80).collect();
+                format!("`sourceHash` must be {} hexadecimal digits, but is `{shown}`", 2 * HASH_BYTES)
+            })
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            Err("needs either `sourceHash` or `sourceText`".to_owned())
+        }
+    }
 }
 
 /// Single precision, scaled so that the largest number is 1: no sum of squares overflows.

@@ -53,6 +53,7 @@ type Wrap = Box<dyn FnOnce(Arc<dyn Embedder>) -> Arc<dyn Embedder> + Send>;
 pub(crate) struct Plan {
     arguments: Vec<String>,
     wrap: Option<Wrap>,
+    beside: Vec<Arc<dyn Embedder>>,
     runs_worker: bool,
 }
 
@@ -69,6 +70,12 @@ impl Plan {
         wrap: impl FnOnce(Arc<dyn Embedder>) -> Arc<E> + Send + 'static,
     ) -> Self {
         self.wrap = Some(Box::new(move |inner| wrap(inner)));
+        self
+    }
+
+    /// Lets the server know a further model.
+    pub(crate) fn model(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.beside.push(embedder);
         self
     }
 
@@ -264,11 +271,14 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
         .unwrap();
     runtime.block_on(async {
         let mut app = App::build(config(&plan.arguments, &database), None).await.unwrap();
-        if let Some(wrap) = plan.wrap {
-            let embedder = wrap(app.services.embedder().clone());
+        if plan.wrap.is_some() || !plan.beside.is_empty() {
+            let own = app.services.embedder().clone();
+            let embedder = plan.wrap.map_or(own.clone(), |wrap| wrap(own));
             let embedders = Embedders::of(app.services.embedders().settings().clone(), embedder);
+            let embedders = plan.beside.into_iter().fold(embedders, Embedders::with);
             let db = app.services.db().clone();
-            app.services = Services::start(db, embedders, settings()).await.unwrap();
+            let settings = Settings { index: app.services.settings().index, ..settings() };
+            app.services = Services::start(db, embedders, settings).await.unwrap();
             app.schema = graphql::schema(app.services.clone());
         }
         let listener = app.listen().await.unwrap();
