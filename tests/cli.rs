@@ -11,5 +11,7 @@ mod ingest;
 mod real_data;
 #[path = "cli/serve.rs"]
 mod serve;
+#[path = "cli/space.rs"]
+mod space;
 #[path = "cli/support.rs"]
 mod support;

@@ -23,11 +23,8 @@ pub fn overlap(a: &[Uuid], b: &[Uuid]) -> f64 {
 /// without a common item; `None` for two empty lists.
 pub fn correlation(a: &[Uuid], b: &[Uuid]) -> Option<f64> {
     let extra = b.iter().filter(|id| !a.contains(id));
-    let union: Vec<(Option<usize>, Option<usize>)> = a
-        .iter()
-        .chain(extra)
-        .map(|id| (place(a, *id), place(b, *id)))
-        .collect();
+    let union: Vec<(Option<usize>, Option<usize>)> =
+        a.iter().chain(extra).map(|id| (place(a, *id), place(b, *id))).collect();
     match union.len() {
         0 => return None,
         // One item has no order.
@@ -38,10 +35,7 @@ pub fn correlation(a: &[Uuid], b: &[Uuid]) -> Option<f64> {
     for (index, first) in union.iter().enumerate() {
         for second in &union[index + 1..] {
             pairs += 1;
-            penalty += disagreement(
-                order(first.0, second.0),
-                order(first.1, second.1),
-            );
+            penalty += disagreement(order(first.0, second.0), order(first.1, second.1));
         }
     }
     Some(1.0 - 2.0 * penalty / as_f64(pairs))

@@ -18,7 +18,9 @@ pub use catalogue::{ListInput, ListPage};
 pub use error::{Code, Error};
 pub use ingest::{IngestMode, RowFault, RowOutcome, RowStatus};
 pub use search::{HybridInput, Paging, RecommendInput, SimilarInput};
-pub use spaces::{Backfill, CompareInput, HeldProgress, IfIncomplete, ImportInput, IndexPolicy, NewSpace};
+pub use spaces::{
+    Backfill, CompareInput, HeldProgress, IfIncomplete, ImportInput, IndexPolicy, NewSpace,
+};
 
 use crate::embed::{Embedder, Embedders};
 use crate::model::song::Template;

@@ -111,12 +111,7 @@ pub async fn hold_writers(tx: &mut Tx, _scope: Scope) -> Result<()> {
 }
 
 /// Writes a new space with room for some kinds; `false` if the name is taken.
-pub async fn create(
-    tx: &mut Tx,
-    scope: Scope,
-    space: &Space,
-    kinds: &[Kind],
-) -> Result<bool> {
+pub async fn create(tx: &mut Tx, scope: Scope, space: &Space, kinds: &[Kind]) -> Result<bool> {
     let dimensions = i32::try_from(space.dimensions)
         .map_err(|_| Error::Setup(format!("{} dimensions are too many", space.dimensions)))?;
     let written = sqlx::query(

@@ -188,7 +188,9 @@ pub async fn queue_slice(
              WHERE reached.id IS NOT NULL AND space_kind.space_id = ",
     );
     query.push_bind(space.id).push(" AND space_kind.kind = ").push_bind(filling.kind.as_str());
-    query.push(") SELECT (SELECT count(*) FROM queued), reached.id, (SELECT count(*) FROM slice) < ");
+    query.push(
+        ") SELECT (SELECT count(*) FROM queued), reached.id, (SELECT count(*) FROM slice) < ",
+    );
     query.push_bind(SLICE).push(
         " AND reached.id IS NOT DISTINCT FROM (SELECT id FROM slice ORDER BY id DESC LIMIT 1) FROM reached",
     );

@@ -135,6 +135,9 @@ pub async fn remove(tx: &mut Tx, _scope: Scope, space: &Space) -> Result<Vec<Kin
         let statement = format!("DROP TABLE IF EXISTS {}", space.leaf(kind));
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut **tx).await?;
     }
-    sqlx::query("DELETE FROM embedding_space WHERE id = $1").bind(space.id).execute(&mut **tx).await?;
+    sqlx::query("DELETE FROM embedding_space WHERE id = $1")
+        .bind(space.id)
+        .execute(&mut **tx)
+        .await?;
     Ok(Vec::new())
 }

@@ -347,7 +347,10 @@ async fn cancel(command: Named, config: Config) -> CliResult {
         output::json(&json!({ "name": command.name, "removed": removed }))?;
     } else {
         let removed = output::grouped(removed);
-        output::text(&format!("Canceled `{}`; {removed} queued texts are forgotten", command.name))?;
+        output::text(&format!(
+            "Canceled `{}`; {removed} queued texts are forgotten",
+            command.name
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -384,7 +387,9 @@ fn confirm(name: &str) -> Result<(), CliError> {
         let message = format!("dropping `{name}` removes its vectors for good");
         return Err(CliError::Usage { message, hint: Some("pass `--yes`") });
     }
-    output::note(&format!("This removes the vectors of `{name}` for good. Type its name to go on:"));
+    output::note(&format!(
+        "This removes the vectors of `{name}` for good. Type its name to go on:"
+    ));
     let mut typed = String::new();
     stdin().read_line(&mut typed)?;
     match typed.trim() == name {

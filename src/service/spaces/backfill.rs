@@ -97,7 +97,8 @@ impl Services {
             kinds.retain(|kind| !is_active(kind));
         }
         if let Some(kind) = kinds.iter().find(|kind| is_active(kind)) {
-            let problem = format!("holds {kind}, for which `{name}` answers; promote another space first");
+            let problem =
+                format!("holds {kind}, for which `{name}` answers; promote another space first");
             return Err(Error::invalid("kinds", problem));
         }
         let removed = space_fill::cancel(&self.db, scope, space.id, &kinds).await?;
@@ -133,8 +134,7 @@ impl Services {
             if pace.room == 0 {
                 break;
             }
-            let slice =
-                space_fill::queue_slice(&mut tx, scope, space, &filling, pace, now).await?;
+            let slice = space_fill::queue_slice(&mut tx, scope, space, &filling, pace, now).await?;
             queued += slice.queued;
             filling.take(slice, pace);
             is_through = slice.is_last;
@@ -240,7 +240,10 @@ mod tests {
     fn rows_under_a_rate_are_due_one_after_the_other_and_never_in_the_past() {
         let now = Clock.now();
         let from = |filling: &Filling| pace(filling, now).from;
-        assert_eq!((from(&filling(None, 0)), pace(&filling(None, 0), now).pause_seconds), (now, 0.0));
+        assert_eq!(
+            (from(&filling(None, 0)), pace(&filling(None, 0), now).pause_seconds),
+            (now, 0.0)
+        );
         let mut slow = filling(Some(4), 0);
         let first = pace(&slow, now);
         assert_eq!((first.from, first.pause_seconds), (now, 0.25));

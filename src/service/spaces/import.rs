@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::commit;
 use crate::embed;
-use crate::model::space::{ImportOutcome, VectorDraft};
 use crate::model::ids::MalformedId;
+use crate::model::space::{ImportOutcome, VectorDraft};
 use crate::model::{Kind, NodeId, Scope, Space, Viewer, limits};
 use crate::service::{Error, Result, Services};
 use crate::store::Tx;
@@ -66,8 +66,7 @@ impl Services {
         }
         let mut tx = self.db.begin(scope).await?;
         let owner = input.owner;
-        let imports =
-            matching(&mut tx, scope, input.kind, owner, checked, &mut outcomes).await?;
+        let imports = matching(&mut tx, scope, input.kind, owner, checked, &mut outcomes).await?;
         if !imports.is_empty() {
             let now = self.clock.now();
             space_import::write(&mut tx, scope, &space, input.kind, &imports, now).await?;
@@ -175,23 +174,21 @@ fn row_name(
             Err("`externalId` holds a NUL character".to_owned())
         }
         (None, Some(name)) => Ok(RowName::ExternalId(name)),
-        (Some(_), Some(_)) | (None, None) => {
-            Err("needs either `id` or `externalId`".to_owned())
-        }
+        (Some(_), Some(_)) | (None, None) => Err("needs either `id` or `externalId`".to_owned()),
     }
 }
 
-fn source_hash(
-    hash: Option<String>,
-    text: Option<String>,
-) -> std::result::Result<Vec<u8>, String> {
+fn source_hash(hash: Option<String>, text: Option<String>) -> std::result::Result<Vec<u8>, String> {
     match (hash, text) {
         (None, Some(text)) => Ok(Sha256::digest(&text).to_vec()),
         (Some(hash), None) => {
             let bytes = hex::decode(&hash).ok().filter(|bytes| bytes.len() == HASH_BYTES);
             bytes.ok_or_else(|| {
                 let shown: String = hash.chars().take(80).collect();
-                format!("`sourceHash` must be {} hexadecimal digits, but is `{shown}`", 2 * HASH_BYTES)
+                format!(
+                    "`sourceHash` must be {} hexadecimal digits, but is `{shown}`",
+                    2 * HASH_BYTES
+                )
             })
         }
         (Some(_), Some(_)) | (None, None) => {

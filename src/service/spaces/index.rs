@@ -44,8 +44,7 @@ impl Services {
     async fn build_index_if_due(&self, space: &Space, kind: Kind) -> Result<()> {
         let policy = self.settings.index;
         let scope = Scope::system();
-        let state =
-            space::leaf_state(&self.db, scope, space, kind, policy.index_rows + 1).await?;
+        let state = space::leaf_state(&self.db, scope, space, kind, policy.index_rows + 1).await?;
         if state.has_index || state.rows <= policy.index_rows {
             return Ok(());
         }

@@ -193,9 +193,8 @@ impl Services {
         if if_incomplete == IfIncomplete::Refuse {
             self.check_complete(tx, scope, space, kinds, &held).await?;
         }
-        let is_idle = |kind: &&Kind| {
-            !held.iter().any(|(other, state)| other == *kind && state.is_written())
-        };
+        let is_idle =
+            |kind: &&Kind| !held.iter().any(|(other, state)| other == *kind && state.is_written());
         let idle: Vec<Kind> = kinds.iter().filter(is_idle).copied().collect();
         let now = self.clock.now();
         // What answers must be written to, and what it lacks is filled in.
@@ -219,7 +218,9 @@ impl Services {
     ) -> Result<()> {
         let name = &space.name;
         if let Err(error) = self.embedder_of(space) {
-            let problem = format!("`{name}` cannot answer here: {error}; pass `force: true` to promote it anyway");
+            let problem = format!(
+                "`{name}` cannot answer here: {error}; pass `force: true` to promote it anyway"
+            );
             return Err(Error::invalid("space", problem));
         }
         for kind in kinds {
@@ -243,9 +244,9 @@ impl Services {
         let scope = self.administering(viewer)?;
         let space = self.space_named(name).await?;
         let catalogue = self.catalogue().await?;
-        let active = Kind::ALL.into_iter().filter(|kind| {
-            catalogue.active_for(*kind).is_some_and(|active| active.id == space.id)
-        });
+        let active = Kind::ALL
+            .into_iter()
+            .filter(|kind| catalogue.active_for(*kind).is_some_and(|active| active.id == space.id));
         refuse_active(name, &active.collect::<Vec<_>>())?;
         space_switch::quiet(&self.db, scope, space.id).await?;
         let active = self
@@ -355,7 +356,10 @@ fn checked_dimensions(dimensions: i32) -> Result<usize> {
         .filter(|dimensions| (1..=limits::DIMENSIONS).contains(dimensions))
         .ok_or_else(|| {
             let most = limits::DIMENSIONS;
-            Error::invalid("dimensions", format!("must be between 1 and {most}, but is {dimensions}"))
+            Error::invalid(
+                "dimensions",
+                format!("must be between 1 and {most}, but is {dimensions}"),
+            )
         })
 }
 
