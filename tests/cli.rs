@@ -13,5 +13,7 @@ mod model;
 mod real_data;
 #[path = "cli/serve.rs"]
 mod serve;
+#[path = "cli/space.rs"]
+mod space;
 #[path = "cli/support.rs"]
 mod support;

@@ -11,6 +11,7 @@ mod migrate;
 mod model;
 mod output;
 mod serve;
+mod space;
 mod stats;
 mod token;
 mod vector;
@@ -49,6 +50,8 @@ enum Command {
     Vector(vector::Vector),
     /// Measure how good a model is
     Eval(eval::Eval),
+    /// Change the embedding model without downtime
+    Space(space::Space),
     /// Bring the tables up to date, or remove them
     Migrate(migrate::Migrate),
     /// Print a token for the API
@@ -139,6 +142,7 @@ async fn dispatch(Cli { command, config }: Cli) -> CliResult {
         Command::Embed(command) => embed::run(command, config).await,
         Command::Vector(command) => vector::run(command, config).await,
         Command::Eval(command) => eval::run(command, config).await,
+        Command::Space(command) => space::run(command, config).await,
         Command::Migrate(command) => migrate::run(&command, &config).await,
         Command::Token(command) => token::run(&command, &config),
         Command::Schema => {

@@ -20,7 +20,9 @@ pub use catalogue::{ListInput, ListPage};
 pub use error::{Code, Error};
 pub use ingest::{IngestMode, RowFault, RowOutcome, RowStatus};
 pub use search::{HybridInput, Paging, RecommendInput, SimilarInput};
-pub use spaces::IndexPolicy;
+pub use spaces::{
+    Backfill, CompareInput, HeldProgress, IfIncomplete, ImportInput, IndexPolicy, NewSpace,
+};
 
 pub use crate::embed::CacheStats;
 use crate::embed::{Embedder, Embedders};
@@ -80,6 +82,11 @@ impl Services {
     /// The model of `EMBEDDER`.
     pub fn embedder(&self) -> &Arc<dyn Embedder> {
         self.embedders.default_model()
+    }
+
+    /// What the operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     pub fn clock(&self) -> Clock {

@@ -67,7 +67,7 @@ impl Worker {
         match ran {
             Ran::Tasks(_) => *is_tidy = false,
             Ran::Nothing if !*is_tidy => {
-                self.services.maintain().await?;
+                self.services.maintain_in_background();
                 *is_tidy = true;
             }
             Ran::Nothing => {}
@@ -85,6 +85,7 @@ impl Worker {
     pub async fn run_once(&self) -> Result<Ran, Error> {
         let db = self.services.db();
         let scope = Scope::system();
+        self.services.feed_backfills().await?;
         let now = self.services.clock().now();
         let lease = self.services.clock().new_id();
         let claimed = task::claim(db, scope, lease, LEASE, BATCH, now).await?;

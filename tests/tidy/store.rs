@@ -34,9 +34,11 @@ const WITHOUT_CONDITION: [(&str, &str, &str); 8] = [
 ];
 
 /// Where work is done that no viewer asked for.
-const SYSTEM: [(&str, &str); 6] = [
+const SYSTEM: [(&str, &str); 8] = [
     ("src/worker/mod.rs", "embeds everybody's rows"),
-    ("src/service/spaces.rs", "keeps spaces, indexes and statistics"),
+    ("src/service/spaces/mod.rs", "knows which space answers, whoever asks"),
+    ("src/service/spaces/index.rs", "keeps indexes and statistics"),
+    ("src/service/spaces/backfill.rs", "queues everybody's rows"),
     ("src/service/stats.rs", "asks the database whether it answers"),
     ("src/service/usage.rs", "writes down what the process spent"),
     ("src/service/search/mod.rs", "compares: whoever sees everything needs no narrowing"),

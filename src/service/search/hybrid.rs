@@ -65,6 +65,10 @@ struct Semantic {
 impl Services {
     /// Rows found by full text and by meaning, merged, best first.
     pub async fn hybrid_search(&self, viewer: Viewer, input: &HybridInput) -> Result<HitPage> {
+        self.with_fresh_spaces(|| self.hybrid_search_once(viewer, input)).await
+    }
+
+    async fn hybrid_search_once(&self, viewer: Viewer, input: &HybridInput) -> Result<HitPage> {
         let started = Instant::now();
         let plan = self.hybrid_plan(viewer, input).await?;
         let size = pool(plan.page.first);

@@ -64,6 +64,10 @@ struct Plan<'a> {
 impl Services {
     /// Rows that suit what was asked for, best first.
     pub async fn recommend(&self, viewer: Viewer, input: &RecommendInput) -> Result<HitPage> {
+        self.with_fresh_spaces(|| self.recommend_once(viewer, input)).await
+    }
+
+    async fn recommend_once(&self, viewer: Viewer, input: &RecommendInput) -> Result<HitPage> {
         let plan = self.recommend_plan(viewer, input).await?;
         let steering = self.steering(viewer, &plan).await?;
         if steering.examples.is_empty() {

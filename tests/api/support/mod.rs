@@ -21,7 +21,7 @@ use kindred::graphql;
 use kindred::model::viewer::AnonymousReads;
 use kindred::model::{Clock, Scope};
 use kindred::service::{IndexPolicy, Services, Settings};
-use kindred::store::embedding::IndexBuild;
+use kindred::store::index::IndexBuild;
 use kindred::worker::Worker;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -53,6 +53,7 @@ type Wrap = Box<dyn FnOnce(Arc<dyn Embedder>) -> Arc<dyn Embedder> + Send>;
 pub(crate) struct Plan {
     arguments: Vec<String>,
     wrap: Option<Wrap>,
+    beside: Vec<Arc<dyn Embedder>>,
     runs_worker: bool,
 }
 
@@ -69,6 +70,12 @@ impl Plan {
         wrap: impl FnOnce(Arc<dyn Embedder>) -> Arc<E> + Send + 'static,
     ) -> Self {
         self.wrap = Some(Box::new(move |inner| wrap(inner)));
+        self
+    }
+
+    /// Lets the server know a further model.
+    pub(crate) fn model(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.beside.push(embedder);
         self
     }
 
@@ -268,11 +275,14 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
             app.services = in_own_space(&app.services).await;
             app.schema = graphql::schema(app.services.clone());
         }
-        if let Some(wrap) = plan.wrap {
-            let embedder = wrap(app.services.embedder().clone());
+        if plan.wrap.is_some() || !plan.beside.is_empty() {
+            let own = app.services.embedder().clone();
+            let embedder = plan.wrap.map_or(own.clone(), |wrap| wrap(own));
             let embedders = Embedders::of(app.services.embedders().settings().clone(), embedder);
+            let embedders = plan.beside.into_iter().fold(embedders, Embedders::with);
             let db = app.services.db().clone();
-            app.services = Services::start(db, embedders, settings()).await.unwrap();
+            let settings = Settings { index: app.services.settings().index, ..settings() };
+            app.services = Services::start(db, embedders, settings).await.unwrap();
             app.schema = graphql::schema(app.services.clone());
         }
         let listener = app.listen().await.unwrap();
