@@ -33,6 +33,11 @@ impl Db {
         }
     }
 
+    /// Who looks after the server.
+    pub(super) fn server(&self) -> Server {
+        self.server
+    }
+
     /// For statements written in SQL.
     pub(super) fn sql(&self, _scope: Scope) -> &PgPool {
         &self.pool

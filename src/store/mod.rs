@@ -14,13 +14,16 @@ pub mod content;
 pub mod embedding;
 pub mod feedback;
 pub mod health;
+pub mod lease;
 pub mod lexeme;
+pub mod listen;
 pub mod search;
 pub mod song;
 pub mod space;
 pub mod stats;
 pub mod task;
 pub mod text;
+pub mod tier;
 pub mod user;
 
 pub use connect::{Options, Server, connect, migrate, rollback_all};

@@ -20,7 +20,7 @@ use kindred::embed::{Embedder, Embedders};
 use kindred::graphql;
 use kindred::model::viewer::AnonymousReads;
 use kindred::model::{Clock, Scope};
-use kindred::service::{IndexPolicy, Services, Settings};
+use kindred::service::{IndexPolicy, QueuePolicy, Services, Settings, Tiers};
 use kindred::store::embedding::IndexBuild;
 use kindred::worker::Worker;
 use secrecy::SecretString;
@@ -53,6 +53,7 @@ type Wrap = Box<dyn FnOnce(Arc<dyn Embedder>) -> Arc<dyn Embedder> + Send>;
 pub(crate) struct Plan {
     arguments: Vec<String>,
     wrap: Option<Wrap>,
+    has_tiers: bool,
     runs_worker: bool,
 }
 
@@ -70,6 +71,15 @@ impl Plan {
     ) -> Self {
         self.wrap = Some(Box::new(move |inner| wrap(inner)));
         self
+    }
+
+    /// Lets a slower model answer for every kind, and the server's own give each row a vector at once.
+    pub(crate) fn tiers<E: Embedder + 'static>(
+        mut self,
+        slow: impl FnOnce(Arc<dyn Embedder>) -> Arc<E> + Send + 'static,
+    ) -> Self {
+        self.has_tiers = true;
+        self.embedder(slow)
     }
 
     /// Embeds what is queued by itself, as `kindred serve` does.
@@ -226,11 +236,18 @@ impl TestApp {
 
     /// Services like the server's own, on its database, with another embedder.
     pub(crate) async fn services_with(&self, embedder: Arc<dyn Embedder>) -> Services {
+        self.services_of(embedder, settings()).await
+    }
+
+    /// As [`Self::services_with`], with settings of the test's own.
+    pub(crate) async fn services_of(
+        &self,
+        embedder: Arc<dyn Embedder>,
+        settings: Settings,
+    ) -> Services {
         let db = self.services.db().clone();
         let embedders = Embedders::of(self.services.embedders().settings().clone(), embedder);
-        self.on_server(async move { Services::start(db, embedders, settings()).await })
-            .await
-            .unwrap()
+        self.on_server(async move { Services::start(db, embedders, settings).await }).await.unwrap()
     }
 
     /// Runs something where the connections of the server live.
@@ -266,9 +283,7 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
         let mut app = App::build(config(&plan.arguments, &database), None).await.unwrap();
         if let Some(wrap) = plan.wrap {
             let embedder = wrap(app.services.embedder().clone());
-            let embedders = Embedders::of(app.services.embedders().settings().clone(), embedder);
-            let db = app.services.db().clone();
-            app.services = Services::start(db, embedders, settings()).await.unwrap();
+            app.services = wrapped(&app.services, &embedder, plan.has_tiers).await;
             app.schema = graphql::schema(app.services.clone());
         }
         let listener = app.listen().await.unwrap();
@@ -284,6 +299,31 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
     });
     runtime.shutdown_timeout(PATIENCE);
     drop(database);
+}
+
+/// Services with another model; with tiers it answers for every kind.
+async fn wrapped(services: &Services, embedder: &Arc<dyn Embedder>, has_tiers: bool) -> Services {
+    let start = async || {
+        let embedders = Embedders::of(services.embedders().settings().clone(), embedder.clone());
+        let tiers = if has_tiers { Tiers::StaticFirst } else { Tiers::Off };
+        let settings = Settings { tiers, ..settings() };
+        Services::start(services.db().clone(), embedders, settings).await.unwrap()
+    };
+    let started = start().await;
+    if !has_tiers {
+        return started;
+    }
+    let mut tx = services.db().begin(Scope::system()).await.unwrap();
+    let promote = "WITH held AS (INSERT INTO space_kind (space_id, kind, state, started_at, finished_at)
+            SELECT embedding_space.id, active_space.kind, 'current', now(), now()
+            FROM embedding_space, active_space WHERE name = $1 ON CONFLICT DO NOTHING)
+        UPDATE active_space SET previous_space_id = space_id, space_id = embedding_space.id
+        FROM embedding_space WHERE name = $1";
+    let model = &embedder.description().model;
+    sqlx::query(promote).bind(model).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    // What is known of spaces is remembered for a while.
+    start().await
 }
 
 fn config(arguments: &[String], database: &Database) -> Config {
@@ -328,6 +368,8 @@ pub(crate) fn settings() -> Settings {
             index_rows: 50_000,
             build: IndexBuild { memory_mb: 64, parallel_workers: 0 },
         },
+        queue: QueuePolicy { lease: Duration::from_mins(1), poll: Duration::from_secs(1) },
+        tiers: Tiers::Off,
     }
 }
 
