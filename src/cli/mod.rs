@@ -145,8 +145,10 @@ async fn dispatch(Cli { command, config }: Cli) -> CliResult {
 fn start_logging(config: &Config, command: Option<&Command>) {
     let is_serving = matches!(command, None | Some(Command::Serve(_) | Command::Work));
     let level = if is_serving { "info" } else { "warn" };
-    // Statements hold what people wrote, and what our libraries do at start is noise.
-    let usual = format!("{level},sqlx=error,sea_orm_migration=warn,pglite_oxide=warn");
+    // Statements and answers of providers hold what people wrote, and what our libraries do at start is
+    // noise.
+    let usual =
+        format!("{level},sqlx=error,sea_orm_migration=warn,pglite_oxide=warn,async_openai=off");
     let filter = config.log.as_deref().unwrap_or(&usual);
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));

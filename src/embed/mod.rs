@@ -18,7 +18,7 @@ pub use cache::CacheStats;
 pub use embedders::Embedders;
 pub use error::Error;
 pub use local::LocalEmbedder;
-pub use openai::OpenAiEmbedder;
+pub use openai::{OpenAiEmbedder, Pace, Patience};
 pub use settings::{LocalSettings, OpenAiSettings, Settings};
 pub use static_model::StaticEmbedder;
 pub use usage::{Meter, Usage};
@@ -137,6 +137,10 @@ pub(crate) fn normalized(
         return Err(Error::NotFinite);
     }
     let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    // Large numbers have a norm that no `f32` holds; divided by it they would all be zero.
+    if !norm.is_finite() {
+        return Err(Error::NotFinite);
+    }
     if norm < 1e-6 {
         return Ok(None);
     }

@@ -67,7 +67,10 @@ const LIBRARIES: &[Library] = &[
     Library {
         names: &["axum", "tower", "tower_http"],
         homes: &["src/http/"],
-        exceptions: &[("src/app.rs", "starts the server with `axum::serve`")],
+        exceptions: &[
+            ("src/app.rs", "starts the server with `axum::serve`"),
+            ("src/embed/openai/client.rs", "async-openai takes its HTTP client as a service"),
+        ],
     },
     Library { names: &["rustls"], homes: &["src/tls.rs"], exceptions: &[] },
     Library { names: &["jsonwebtoken"], homes: &["src/auth/"], exceptions: &[] },
