@@ -7,6 +7,10 @@ mod commands;
 mod crash;
 #[path = "cli/ingest.rs"]
 mod ingest;
+#[path = "cli/kill.rs"]
+mod kill;
+#[path = "support/openai_server.rs"]
+mod openai_server;
 #[path = "cli/real_data.rs"]
 mod real_data;
 #[path = "cli/serve.rs"]

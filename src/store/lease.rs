@@ -196,8 +196,11 @@ pub async fn complete(
     query.push("present AS MATERIALIZED (SELECT content.id, content.source_hash FROM content WHERE content.id = ANY(");
     query.push_bind(&contents).push(") ORDER BY content.id FOR KEY SHARE), ");
     query.push("finished AS (DELETE FROM embedding_task USING vectors, present WHERE embedding_task.id = vectors.task_id");
-    query.push(" AND present.id = vectors.content_id AND present.source_hash = vectors.source_hash");
-    query.push(" AND embedding_task.source_hash = vectors.source_hash AND embedding_task.lease_token = ");
+    query
+        .push(" AND present.id = vectors.content_id AND present.source_hash = vectors.source_hash");
+    query.push(
+        " AND embedding_task.source_hash = vectors.source_hash AND embedding_task.lease_token = ",
+    );
     query.push_bind(token);
     query.push(" RETURNING embedding_task.content_id, vectors.source_hash, vectors.embedding) INSERT INTO ");
     query.push(space.leaf(kind));

@@ -58,12 +58,13 @@ pub async fn write(
 ) -> Result<()> {
     let ids: Vec<Uuid> = ready.iter().map(|row| row.content_id).collect();
     let hashes: Vec<&[u8]> = ready.iter().map(|row| row.source_hash).collect();
-    let vectors: Vec<Vector> =
-        ready.iter().map(|row| Vector::from(row.vector.to_vec())).collect();
+    let vectors: Vec<Vector> = ready.iter().map(|row| Vector::from(row.vector.to_vec())).collect();
     let leaf = space.leaf(kind);
     let mut query = QueryBuilder::<Postgres>::new("INSERT INTO ");
     query.push(&leaf);
-    query.push(" AS present (kind, space_id, content_id, embedding, source_hash, created_at) SELECT ");
+    query.push(
+        " AS present (kind, space_id, content_id, embedding, source_hash, created_at) SELECT ",
+    );
     query.push_bind(kind.as_str()).push(", ").push_bind(space.id);
     query.push(", content.id, v.embedding, v.source_hash, ").push_bind(now);
     query.push(" FROM unnest(").push_bind(ids).push("::uuid[], ").push_bind(hashes);

@@ -100,10 +100,7 @@ impl Held<'_> {
     }
 
     /// Embeds texts and renews the lease meanwhile; `None` if the lease was lost.
-    async fn while_held(
-        &self,
-        texts: Vec<String>,
-    ) -> Option<Result<Vec<Embedding>, embed::Error>> {
+    async fn while_held(&self, texts: Vec<String>) -> Option<Result<Vec<Embedding>, embed::Error>> {
         let (embedder, lease) = (self.embedder.clone(), self.services.queue_policy().lease);
         // In a task of its own: a text that makes the model panic is one that it cannot embed. Dropping
         // the set ends the task.
@@ -138,7 +135,9 @@ impl Held<'_> {
         let (mut done, mut unknown) = (Vec::with_capacity(part.len()), Vec::new());
         for (text, embedding) in part.iter().zip(embeddings) {
             match &embedding.vector {
-                Some(vector) => done.extend(text.tasks.iter().map(|task| (*task, vector.as_slice()))),
+                Some(vector) => {
+                    done.extend(text.tasks.iter().map(|task| (*task, vector.as_slice())))
+                }
                 None => unknown.extend(text.tasks.iter().copied()),
             }
         }

@@ -216,8 +216,7 @@ impl Worker {
             return Ok((0, Ended::Done));
         }
         let Model { space, embedder } = model;
-        let held =
-            Held { services: &self.services, space, kind: lane.kind, embedder, token };
+        let held = Held { services: &self.services, space, kind: lane.kind, embedder, token };
         match held.embed(claimed).await {
             Ok(Ended::Away(away)) => {
                 self.release(token, lane.origin).await?;

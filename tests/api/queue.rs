@@ -214,7 +214,8 @@ async fn a_worker_that_wakes_after_its_lease_ended_changes_nothing() {
     gate.entered.notified().await;
     app.sql(WAIT).await;
     app.run_queue().await;
-    let vectors = "SELECT content_id, embedding::text, created_at FROM embedding ORDER BY content_id";
+    let vectors =
+        "SELECT content_id, embedding::text, created_at FROM embedding ORDER BY content_id";
     let before = app.rows(vectors).await;
     assert_eq!(before.len(), 8);
     gate.open.notify_one();
@@ -224,7 +225,8 @@ async fn a_worker_that_wakes_after_its_lease_ended_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_thousand_texts_that_are_edited_in_flight_end_with_the_vectors_of_their_latest_versions() {
+async fn a_thousand_texts_that_are_edited_in_flight_end_with_the_vectors_of_their_latest_versions()
+{
     let app = TestApp::start().await;
     let (worker, gate) = gated(&app, Duration::from_mins(1)).await;
     let mut songs = catalogue::many(1_000);
@@ -256,7 +258,9 @@ async fn what_a_killed_worker_held_is_embedded_within_two_leases() {
     let services = app.services_of(app.services.embedder().clone(), with_lease(lease)).await;
     let (stop, stopped) = watch::channel(false);
     let next = app
-        .on_server(async move { tokio::spawn(async move { Worker::new(services).run(stopped).await }) })
+        .on_server(
+            async move { tokio::spawn(async move { Worker::new(services).run(stopped).await }) },
+        )
         .await;
     running.abort();
     let killed = Instant::now();
@@ -335,10 +339,13 @@ async fn a_worker_hears_at_once_what_another_process_queues() {
     }
     // A lost connection is made again.
     let before = listener().await;
-    app.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND query LIKE 'LISTEN%'")
+    app.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+    )
+    .await;
+    wait_for(async || !matches!(listener().await, found if found.is_none() || found == before))
         .await;
-    wait_for(async || !matches!(listener().await, found if found.is_none() || found == before)).await;
     app.ingest(&[catalogue::song("After", "A song.")], None).await;
     wait_for(async || status_of(&app, "After").await == "READY").await;
     stop.send_replace(true);

@@ -43,11 +43,15 @@ async fn rows_are_found_by_meaning_as_soon_as_they_are_written() {
     let (app, slow) = tiers().await;
     let ids = app.ingest(&catalogue::songs(), None).await;
     let by_static = json!({ "space": STATIC, "degraded": false });
-    let answer = recommend(&app, json!({ "text": "brutal heavy metal" })).await;
+    let answer =
+        recommend(&app, json!({ "text": "brutal metal with screaming and war drums" })).await;
     assert_eq!(answer["info"], by_static);
     assert_eq!(answer["nodes"][0]["title"], "Demons of War");
     assert_eq!(answer["totalCount"], 8);
-    let answer = app.anonymous().query(HYBRID, json!({ "text": "brutal heavy metal" })).await;
+    let answer = app
+        .anonymous()
+        .query(HYBRID, json!({ "text": "brutal metal with screaming and war drums" }))
+        .await;
     assert_eq!(answer["hybridSearch"]["info"]["space"], STATIC);
     assert_eq!(titles(&answer["hybridSearch"])[0], "Demons of War");
     let similar = "query ($id: ID!) { similar(id: $id, first: 2) { nodes { title } info { space } }
@@ -97,7 +101,8 @@ async fn an_edit_has_its_new_vector_in_the_transaction_that_writes_it() {
     assert_eq!(app.rows(stale).await, [json!({ "name": OtherModel::NAME })]);
     let variables = json!({ "text": "scottish bagpipes in the highlands", "space": STATIC });
     assert_eq!(recommend(&app, variables).await["nodes"][0]["title"], "Demons of War");
-    let queued = "SELECT name FROM embedding_task JOIN embedding_space ON embedding_space.id = space_id";
+    let queued =
+        "SELECT name FROM embedding_task JOIN embedding_space ON embedding_space.id = space_id";
     assert_eq!(app.rows(queued).await, [json!({ "name": OtherModel::NAME })]);
 }
 
@@ -108,7 +113,8 @@ async fn while_the_slower_model_is_away_the_bundled_one_answers_and_says_so() {
     caught_up(&app).await;
     slow.set_away(true);
     let stands_in = json!({ "space": STATIC, "degraded": true });
-    let answer = recommend(&app, json!({ "text": "brutal heavy metal" })).await;
+    let answer =
+        recommend(&app, json!({ "text": "brutal metal with screaming and war drums" })).await;
     assert_eq!(answer["info"], stands_in);
     assert_eq!(answer["nodes"][0]["title"], "Demons of War");
     assert_eq!(answer["totalCount"], 8);
@@ -117,7 +123,10 @@ async fn while_the_slower_model_is_away_the_bundled_one_answers_and_says_so() {
     let answer = recommend(&app, variables).await;
     assert_eq!(answer["info"], stands_in);
     assert_eq!(answer["nodes"][0]["title"], "Steel Hammer");
-    let answer = app.anonymous().query(HYBRID, json!({ "text": "brutal heavy metal" })).await;
+    let answer = app
+        .anonymous()
+        .query(HYBRID, json!({ "text": "brutal metal with screaming and war drums" }))
+        .await;
     let info = json!({ "space": STATIC, "degraded": true, "strategy": "EXACT" });
     assert_eq!(answer["hybridSearch"]["info"], info);
     assert_eq!(titles(&answer["hybridSearch"])[0], "Demons of War");
@@ -133,17 +142,20 @@ async fn while_the_slower_model_is_away_the_bundled_one_answers_and_says_so() {
 #[tokio::test]
 async fn a_cursor_is_good_in_its_own_space_alone() {
     let (app, slow) = tiers().await;
-    app.songs(&catalogue::songs()).await;
-    caught_up(&app).await;
+    app.ingest(&catalogue::songs(), None).await;
     let page = recommend(&app, json!({ "text": "metal" })).await;
+    assert_eq!(page["info"]["space"], STATIC);
     let after = page["pageInfo"]["endCursor"].clone();
-    slow.set_away(true);
+    app.run_queue().await;
+    caught_up(&app).await;
     let variables = json!({ "text": "metal", "after": after });
     app.anonymous().query(RECOMMEND, variables).await.assert_error("INVALID_CURSOR", &[]);
-    // Two pages of the bundled model fit together.
-    let first = recommend(&app, json!({ "text": "metal" })).await;
+    // Two pages of the bundled model fit together while the other one is away.
+    slow.set_away(true);
+    let first = recommend(&app, json!({ "text": "quiet" })).await;
     let after = first["pageInfo"]["endCursor"].clone();
-    let second = recommend(&app, json!({ "text": "metal", "after": after })).await;
+    let second = recommend(&app, json!({ "text": "quiet", "after": after })).await;
+    assert_eq!(second["info"], json!({ "space": STATIC, "degraded": true }));
     let mut ids = [texts(&first["nodes"], "id"), texts(&second["nodes"], "id")].concat();
     ids.sort();
     ids.dedup();
@@ -160,8 +172,10 @@ async fn the_bundled_space_holds_every_kind_and_is_filled_where_rows_were_there_
     let settings = kindred::service::Settings { tiers, ..crate::support::settings() };
     app.services_of(other, settings).await;
     let states = app
-        .rows("SELECT kind, space_kind.state FROM space_kind JOIN embedding_space ON id = space_id
-            WHERE name = 'kindred-static-256' ORDER BY kind")
+        .rows(
+            "SELECT kind, space_kind.state FROM space_kind JOIN embedding_space ON id = space_id
+            WHERE name = 'kindred-static-256' ORDER BY kind",
+        )
         .await;
     let states = texts(&states.into(), "state");
     // In the order of the names: chunk, document, entry, job, sample, song.

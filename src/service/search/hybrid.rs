@@ -159,7 +159,9 @@ impl Services {
                 }
             }
         }
-        answering.or(common).ok_or_else(|| Error::invalid("kinds", "is empty; name at least one kind"))
+        answering
+            .or(common)
+            .ok_or_else(|| Error::invalid("kinds", "is empty; name at least one kind"))
     }
 
     async fn semantic_leg(&self, plan: &Plan<'_>, size: usize) -> Result<Semantic> {

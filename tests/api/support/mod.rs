@@ -314,7 +314,8 @@ async fn wrapped(services: &Services, embedder: &Arc<dyn Embedder>, has_tiers: b
         return started;
     }
     let mut tx = services.db().begin(Scope::system()).await.unwrap();
-    let promote = "WITH held AS (INSERT INTO space_kind (space_id, kind, state, started_at, finished_at)
+    let promote =
+        "WITH held AS (INSERT INTO space_kind (space_id, kind, state, started_at, finished_at)
             SELECT embedding_space.id, active_space.kind, 'current', now(), now()
             FROM embedding_space, active_space WHERE name = $1 ON CONFLICT DO NOTHING)
         UPDATE active_space SET previous_space_id = space_id, space_id = embedding_space.id
