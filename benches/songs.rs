@@ -7,6 +7,7 @@
 //! of a ratio are measured in turns in the same run, so a busy machine slows both.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
+mod backfill;
 mod catalogue;
 mod database;
 mod embedder;
@@ -30,7 +31,8 @@ use measure::Report;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What can be asked for by name.
-const PARTS: [&str; 6] = ["ingest", "search", "recall", "footprint", "embedder", "relevance"];
+const PARTS: [&str; 7] =
+    ["ingest", "search", "recall", "footprint", "embedder", "relevance", "backfill"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -86,6 +88,10 @@ async fn run(databases: &mut Databases, songs: &Path, wanted: &[String]) -> Resu
     }
     if is_wanted("relevance") {
         relevance::run(databases, &mut catalogue, songs, &mut report).await?;
+    }
+    // Last, because it drops the index.
+    if is_wanted("backfill") {
+        backfill::run(&mut catalogue, &mut report).await?;
     }
     Ok(report)
 }

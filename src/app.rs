@@ -18,7 +18,7 @@ use crate::http;
 use crate::model::song::Template;
 use crate::model::viewer::AnonymousReads;
 use crate::model::{Clock, Kind, Viewer};
-use crate::service::{IndexPolicy, Services, Settings};
+use crate::service::{IndexPolicy, QueuePolicy, Services, Settings, Tiers};
 use crate::store::{self, index::IndexBuild};
 use crate::worker::Worker;
 use crate::{embed, service};
@@ -30,6 +30,8 @@ pub const DEMO: &str = include_str!("../demo/songs.jsonl");
 const INDEX_ROWS: u32 = 30_000;
 /// Building an index blocks the embedded database for minutes.
 const EMBEDDED_INDEX_ROWS: u32 = 100_000;
+/// Workers look this often what is due by time: retries, and tasks whose worker stopped.
+const POLL: Duration = Duration::from_secs(1);
 /// Open requests have this long to end when the server stops.
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
@@ -379,5 +381,7 @@ fn settings(config: &Config) -> Result<Settings, StartError> {
                 parallel_workers: u32::try_from(workers).unwrap_or(1).min(8),
             },
         },
+        queue: QueuePolicy { lease: Duration::from_secs(config.task_lease), poll: POLL },
+        tiers: if config.sync_static { Tiers::StaticFirst } else { Tiers::Off },
     })
 }

@@ -7,8 +7,12 @@ mod commands;
 mod crash;
 #[path = "cli/ingest.rs"]
 mod ingest;
+#[path = "cli/kill.rs"]
+mod kill;
 #[path = "cli/model.rs"]
 mod model;
+#[path = "support/openai_server.rs"]
+mod openai_server;
 #[path = "cli/real_data.rs"]
 mod real_data;
 #[path = "cli/serve.rs"]

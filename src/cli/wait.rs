@@ -23,8 +23,14 @@ pub(super) async fn until_embedded(client: &Client) -> Result<i64, CliError> {
                 match worker.run_once().await? {
                     Ran::Tasks(count) => bar.inc(count as u64),
                     Ran::Nothing if queue(client).await?.0 == 0 => break,
-                    // Another worker has them, or they wait for another try.
-                    Ran::Nothing => tokio::time::sleep(POLL).await,
+                    Ran::Nothing => match worker.obstacle() {
+                        Some(message) => {
+                            let hint = Some("`kindred doctor` says more");
+                            return Err(CliError::Usage { message, hint });
+                        }
+                        // Another worker has them, or they wait for another try.
+                        None => tokio::time::sleep(POLL).await,
+                    },
                 }
             }
             bar.finish_and_clear();

@@ -75,7 +75,7 @@ pub struct SearchInfo {
     pub strategy: SearchStrategy,
     /// Whether every matching row was considered.
     pub complete: bool,
-    /// Whether a leg of the search was left out because its service is down.
+    /// Whether a leg of the search was left out because its service is down, or another model stood in.
     pub degraded: bool,
     pub took_ms: f64,
 }

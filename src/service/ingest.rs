@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::tiers::ReadyVectors;
 use super::{Error, Result, Services};
 use crate::model::song::{InvalidField, NewSong, SongDraft};
 use crate::model::{Kind, NodeId, Scope, Viewer, limits};
@@ -55,6 +56,15 @@ struct Accepted {
     song: NewSong,
 }
 
+/// What one request writes.
+struct Batch {
+    mode: IngestMode,
+    owner: Option<Uuid>,
+    /// With their places among the rows that were sent.
+    songs: Vec<(usize, NewSong)>,
+    ready: Option<ReadyVectors>,
+}
+
 impl Services {
     /// Writes songs. Bad rows are reported and do not stop good ones; the good ones are written
     /// together or not at all. Their vectors follow by the queue.
@@ -75,11 +85,13 @@ impl Services {
             user::ensure(&self.db, scope, owner, self.clock.now()).await?;
         }
         let (songs, mut outcomes) = self.checked(rows);
+        let ready = self.ready_vectors(Kind::Song, &songs).await?;
+        let batch = Batch { mode, owner, songs, ready };
         // Somebody else may write one of these rows between our look and our write; then look again.
         for _ in 0..3 {
             let mut tx = self.db.begin(scope).await?;
             let mut attempt = outcomes.clone();
-            if self.write(&mut tx, scope, mode, owner, &songs, &mut attempt).await? {
+            if self.write(&mut tx, scope, &batch, &mut attempt).await? {
                 tx.commit().await.map_err(crate::store::Error::from)?;
                 self.wake_worker.notify_one();
                 outcomes = attempt;
@@ -120,14 +132,13 @@ impl Services {
         &self,
         tx: &mut Tx,
         scope: Scope,
-        mode: IngestMode,
-        owner: Option<Uuid>,
-        songs: &[(usize, NewSong)],
+        batch: &Batch,
         outcomes: &mut [Option<RowOutcome>],
     ) -> Result<bool> {
+        let Batch { mode, owner, songs, ready } = batch;
         let now = self.clock.now();
         let names: Vec<&str> = songs.iter().map(|(_, song)| song.external_id.as_str()).collect();
-        let present = song::existing(tx, scope, owner, &names).await?;
+        let present = song::existing(tx, scope, *owner, &names).await?;
         let (mut new, mut known) = (Vec::new(), Vec::new());
         for (index, song) in songs {
             let accepted = |id| Accepted { index: *index, id, song: song.clone() };
@@ -140,12 +151,19 @@ impl Services {
                 }
             }
         }
-        if !song::insert(tx, scope, owner, &by_id(&new), now).await? {
+        if !song::insert(tx, scope, *owner, &by_id(&new), now).await? {
             return Ok(false);
         }
         let changed = song::update(tx, scope, &by_id(&known), now).await?;
-        let ids: Vec<Uuid> = new.iter().chain(&known).map(|row| row.id).collect();
-        task::enqueue(tx, scope, Kind::Song, &ids, now).await?;
+        let rows: Vec<_> = new.iter().chain(&known).map(|row| (row.id, &row.song)).collect();
+        if let Some(ready) = ready {
+            // Before the tasks, so that none is made for them.
+            self.write_ready(tx, scope, Kind::Song, &rows, ready).await?;
+        }
+        let ids: Vec<Uuid> = rows.iter().map(|(id, _)| *id).collect();
+        if task::enqueue(tx, scope, Kind::Song, &ids, now).await? > 0 {
+            task::announce(&self.db, tx, scope).await?;
+        }
         for row in &new {
             outcomes[row.index] = Some(written(row, RowStatus::Created));
         }

@@ -10,9 +10,11 @@ mod page;
 mod search;
 mod spaces;
 mod stats;
+mod tiers;
 mod usage;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -23,6 +25,7 @@ pub use search::{HybridInput, Paging, RecommendInput, SimilarInput};
 pub use spaces::{
     Backfill, CompareInput, HeldProgress, IfIncomplete, ImportInput, IndexPolicy, NewSpace,
 };
+pub use tiers::Tiers;
 
 pub use crate::embed::CacheStats;
 use crate::embed::{Embedder, Embedders};
@@ -41,6 +44,17 @@ pub struct Settings {
     pub max_recommendations: usize,
     pub song_template: Template,
     pub index: IndexPolicy,
+    pub queue: QueuePolicy,
+    pub tiers: Tiers,
+}
+
+/// How workers take texts from the queue.
+#[derive(Debug, Clone, Copy)]
+pub struct QueuePolicy {
+    /// What a worker claimed goes to another one after this, unless it says that it is still at work.
+    pub lease: Duration,
+    /// How long to wait when nothing is due and nobody calls.
+    pub poll: Duration,
 }
 
 /// Everything the product can do. Cheap to clone.
@@ -50,6 +64,7 @@ pub struct Services {
     embedders: Arc<Embedders>,
     settings: Arc<Settings>,
     spaces: Arc<spaces::Registry>,
+    stand_in: Arc<tiers::StandIn>,
     clock: Clock,
     /// Wakes the worker of this process when there is something to embed.
     pub wake_worker: Arc<Notify>,
@@ -58,15 +73,18 @@ pub struct Services {
 impl Services {
     /// Makes the services and the space of the default model, if it is not there yet.
     pub async fn start(db: Db, embedders: Embedders, settings: Settings) -> Result<Self> {
+        let stand_in = tiers::StandIn::new(Self::bundled(&embedders, settings.tiers)?);
         let services = Self {
             db,
             embedders: Arc::new(embedders),
             settings: Arc::new(settings),
             spaces: Arc::default(),
+            stand_in: Arc::new(stand_in),
             clock: Clock,
             wake_worker: Arc::default(),
         };
         services.ensure_space().await?;
+        services.ensure_stand_in().await?;
         Ok(services)
     }
 
@@ -87,6 +105,11 @@ impl Services {
     /// What the operator decided.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How workers take texts from the queue.
+    pub fn queue_policy(&self) -> QueuePolicy {
+        self.settings.queue
     }
 
     pub fn clock(&self) -> Clock {

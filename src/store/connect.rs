@@ -5,7 +5,7 @@ use std::time::Duration;
 use migration::{Migrator, MigratorTrait};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgPool};
+use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 use super::{Db, Error, Result};
 
@@ -17,6 +17,8 @@ const PGVECTOR_WANTED: (u32, u32, u32) = (0, 8, 4);
 const MIGRATION_LOCK: i64 = 0x006b_696e_6472_6564;
 /// A connection that rested longer is tested before it is used.
 const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
+/// How long to try once more, only to learn why the pool cannot connect.
+const REASON: Duration = Duration::from_secs(2);
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
@@ -91,9 +93,22 @@ async fn pool(options: &Options, min: u32, max: u32) -> Result<PgPool> {
                 Ok(true)
             })
         })
-        .connect_with(url)
-        .await?;
-    Ok(pool)
+        .connect_with(url.clone())
+        .await;
+    match pool {
+        Err(sqlx::Error::PoolTimedOut) => Err(unreachable(&url).await),
+        pool => Ok(pool?),
+    }
+}
+
+/// Why no connection was made: the pool tries again until its patience ends and then only says so.
+async fn unreachable(url: &PgConnectOptions) -> Error {
+    let connection = tokio::time::timeout(REASON, PgConnection::connect_with(url)).await;
+    match connection {
+        Ok(Err(error)) => Error::Setup(format!("the database cannot be reached: {error}")),
+        // It came back just now, or hangs.
+        Ok(Ok(_)) | Err(_) => Error::Sqlx(sqlx::Error::PoolTimedOut),
+    }
 }
 
 /// A page costs about the same wherever it lies on a solid-state disk; PostgreSQL supposes a disk that

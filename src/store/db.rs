@@ -33,6 +33,7 @@ impl Db {
         }
     }
 
+    /// Who looks after the server.
     pub(super) fn server(&self) -> Server {
         self.server
     }

@@ -15,7 +15,9 @@ pub mod embedding;
 pub mod feedback;
 pub mod health;
 pub mod index;
+pub mod lease;
 pub mod lexeme;
+pub mod listen;
 pub mod search;
 pub mod song;
 pub mod space;
@@ -25,6 +27,7 @@ pub mod space_switch;
 pub mod stats;
 pub mod task;
 pub mod text;
+pub mod tier;
 pub mod usage;
 pub mod user;
 

@@ -16,7 +16,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::runtime::Runtime;
 
 /// What takes longer never comes.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -113,6 +113,23 @@ impl Place {
         stdin.write_all(input.as_bytes()).expect("the command reads its input");
         drop(stdin);
         ended(child)
+    }
+
+    /// The rows of a statement of the test's own, as JSON; only on a server.
+    #[track_caller]
+    pub(crate) fn rows(&self, statement: &str) -> Vec<Value> {
+        let (Some(name), Ok(url)) = (&self.database, std::env::var("TEST_DATABASE_URL")) else {
+            panic!("this place has no database on a server");
+        };
+        let statement = format!("SELECT row_to_json(row) FROM ({statement}) AS row");
+        block_on(async {
+            let mut connection = PgConnection::connect(&on_server(&url, name)).await?;
+            let query = sqlx::query_scalar(sqlx::AssertSqlSafe(statement));
+            let rows = query.fetch_all(&mut connection).await?;
+            connection.close().await?;
+            Ok::<_, sqlx::Error>(rows)
+        })
+        .expect("the statement is good")
     }
 
     /// What `kindred stats` says of songs: rows, and how many of them have a vector.

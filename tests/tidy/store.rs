@@ -18,7 +18,7 @@ const OWNER_CONDITIONS: [(&str, usize, &str); 4] = [
 ];
 
 /// Functions that read or write `content` without the visible-to-viewer condition, and why.
-const WITHOUT_CONDITION: [(&str, &str, &str); 8] = [
+const WITHOUT_CONDITION: [(&str, &str, &str); 10] = [
     ("src/store/song.rs", "existing", "the upsert key of an administrator's ingest"),
     ("src/store/song.rs", "update", "writes ids that `existing` found in the same transaction"),
     (
@@ -26,16 +26,20 @@ const WITHOUT_CONDITION: [(&str, &str, &str); 8] = [
         "enqueue_statement",
         "queues rows just written, or all for an administrator",
     ),
-    ("src/store/task.rs", "claim", "the worker embeds everybody's rows"),
-    ("src/store/task.rs", "complete", "the worker writes everybody's vectors"),
+    ("src/store/lease.rs", "claim", "the worker embeds everybody's rows"),
+    ("src/store/lease.rs", "complete", "the worker writes everybody's vectors"),
+    ("src/store/tier.rs", "hold", "asks only whether any row is there"),
+    ("src/store/tier.rs", "write", "writes vectors of rows that the transaction wrote"),
     ("src/store/lexeme.rs", "refresh_if_stale", "counts rows of the shared catalogue alone"),
     ("src/store/lexeme.rs", "count_again", "counts words of the shared catalogue alone"),
     ("src/store/space.rs", "leaf_state", "asks only whether any row has an owner"),
 ];
 
 /// Where work is done that no viewer asked for.
-const SYSTEM: [(&str, &str); 8] = [
+const SYSTEM: [(&str, &str); 10] = [
     ("src/worker/mod.rs", "embeds everybody's rows"),
+    ("src/worker/batch.rs", "embeds everybody's rows"),
+    ("src/service/tiers.rs", "keeps the space of the bundled model"),
     ("src/service/spaces/mod.rs", "knows which space answers, whoever asks"),
     ("src/service/spaces/index.rs", "keeps indexes and statistics"),
     ("src/service/spaces/backfill.rs", "queues everybody's rows"),

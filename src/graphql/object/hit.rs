@@ -202,7 +202,8 @@ pub(in crate::graphql) struct SearchInfo {
     strategy: SearchStrategy,
     /// Whether nothing that matches was left out of the ranking.
     complete: bool,
-    /// Whether a part of the search was left out because something is away or not ready.
+    /// Whether a part of the search was left out because something is away or not ready, or the
+    /// bundled model answered because the usual one is away.
     degraded: bool,
     /// Milliseconds the search took in the server.
     took_ms: f64,

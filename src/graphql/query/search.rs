@@ -78,7 +78,7 @@ impl SearchQuery {
         let exclude: Vec<NodeId> = examples.map(|example| example.id).collect();
         let countable = is_countable.then_some(Countable {
             kind: input.kind,
-            space: input.space,
+            space: page.info.space.clone().or(input.space),
             filter: input.filter,
             exclude,
         });
@@ -115,7 +115,7 @@ impl SearchQuery {
         let page = ctx.services().similar(ctx.viewer(), &input).await?;
         let countable = input.min_similarity.is_none().then_some(Countable {
             kind: input.kind.unwrap_or(input.id.kind),
-            space: input.space,
+            space: page.info.space.clone().or(input.space),
             filter: input.filter,
             exclude: vec![input.id],
         });

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Paging, as_limit, checked_filter, checked_query, checked_share, checked_similarity, pool,
+    stands_in,
 };
 use crate::model::cursor::fingerprint;
 use crate::model::hit::{
@@ -17,6 +18,7 @@ use crate::model::{Filter, Kind, Scope, Space, Viewer, limits};
 use crate::rank::mmr::dot;
 use crate::rank::{Fused, SemanticRatio, fuse};
 use crate::service::page::{Order, Page};
+use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
 use crate::store::search::Nearest;
 use crate::store::{embedding, text};
@@ -47,6 +49,7 @@ struct Plan<'a> {
     input: &'a HybridInput,
     scope: Scope,
     space: Space,
+    tier: Tier,
     query: TextQuery,
     ratio: f64,
     fusion: Fusion,
@@ -69,8 +72,24 @@ impl Services {
     }
 
     async fn hybrid_search_once(&self, viewer: Viewer, input: &HybridInput) -> Result<HitPage> {
+        match self.hybrid_search_by(viewer, input, Tier::Usual).await {
+            // The semantic leg says so only where the bundled model can answer instead.
+            Err(Error::Embedder(error)) => {
+                stands_in(&error);
+                self.hybrid_search_by(viewer, input, Tier::StandIn).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn hybrid_search_by(
+        &self,
+        viewer: Viewer,
+        input: &HybridInput,
+        tier: Tier,
+    ) -> Result<HitPage> {
         let started = Instant::now();
-        let plan = self.hybrid_plan(viewer, input).await?;
+        let plan = self.hybrid_plan(viewer, input, tier).await?;
         let size = pool(plan.page.first);
         let semantic = self.semantic_leg(&plan, size).await?;
         let text = self.text_leg(&plan, size).await?;
@@ -93,7 +112,12 @@ impl Services {
         Ok(page)
     }
 
-    async fn hybrid_plan<'a>(&self, viewer: Viewer, input: &'a HybridInput) -> Result<Plan<'a>> {
+    async fn hybrid_plan<'a>(
+        &self,
+        viewer: Viewer,
+        input: &'a HybridInput,
+        tier: Tier,
+    ) -> Result<Plan<'a>> {
         let scope = self.reading(viewer)?;
         let query = TextQuery::parse(checked_query(&input.query)?);
         checked_filter(&input.filter)?;
@@ -106,7 +130,7 @@ impl Services {
                 "is not available: this version holds no documents",
             ));
         }
-        let space = self.common_space(input).await?;
+        let space = self.common_space(input, tier).await?;
         let arguments = HybridInput { paging: Paging::default(), ..input.clone() };
         let print =
             fingerprint(&["hybrid", &space.id.to_string(), &format!("{viewer:?}{arguments:?}")]);
@@ -115,12 +139,13 @@ impl Services {
         let print = print ^ u64::try_from(pool(usize::try_from(first).unwrap_or(0))).unwrap_or(0);
         let page = Page::new(first, limits::SEARCH_FIRST, input.paging.after.as_deref(), print)?;
         let fusion = input.fusion.unwrap_or(DEFAULT_FUSION);
-        Ok(Plan { input, scope, space, query, ratio, fusion, page })
+        Ok(Plan { input, scope, space, tier, query, ratio, fusion, page })
     }
 
     /// The one space that answers for every kind that is searched.
-    async fn common_space(&self, input: &HybridInput) -> Result<Space> {
+    async fn common_space(&self, input: &HybridInput, tier: Tier) -> Result<Space> {
         let mut common: Option<Space> = None;
+        let mut answering: Option<Space> = None;
         for kind in &input.kinds {
             let space = self.space_for(*kind, input.space.as_deref()).await?;
             match &common {
@@ -128,10 +153,19 @@ impl Services {
                     let problem = "are in different spaces, whose scores cannot be compared; search them one by one";
                     return Err(Error::invalid("kinds", problem));
                 }
-                Some(_) | None => common = Some(space),
+                Some(_) | None => {
+                    // One kind that waits for its vectors takes the others along.
+                    let by = self.answering_space(*kind, input.space.as_deref(), tier).await?;
+                    if by != space {
+                        answering = Some(by);
+                    }
+                    common = Some(space);
+                }
             }
         }
-        common.ok_or_else(|| Error::invalid("kinds", "is empty; name at least one kind"))
+        answering
+            .or(common)
+            .ok_or_else(|| Error::invalid("kinds", "is empty; name at least one kind"))
     }
 
     async fn semantic_leg(&self, plan: &Plan<'_>, size: usize) -> Result<Semantic> {
@@ -139,7 +173,7 @@ impl Services {
             found: Vec::new(),
             strategy: SearchStrategy::FullText,
             vector: None,
-            degraded: false,
+            degraded: plan.tier == Tier::StandIn,
         };
         if plan.ratio == 0.0 {
             return Ok(leg);
@@ -148,6 +182,9 @@ impl Services {
         leg.vector = match self.query_vector(&plan.space, words.trim()).await {
             Ok(vector) => vector,
             Err(Error::Embedder(error)) => {
+                if plan.tier == Tier::Usual && self.can_stand_in(plan.input).await? {
+                    return Err(Error::Embedder(error));
+                }
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "Searching by full text alone: the embedding model is away"
@@ -177,6 +214,14 @@ impl Services {
         leg.found.sort_by(|a, b| best_first((a.score, a.id.id), (b.score, b.id.id)));
         leg.found.truncate(size);
         Ok(leg)
+    }
+
+    /// Whether the bundled model can answer for the kinds instead of the one that answers usually.
+    async fn can_stand_in(&self, input: &HybridInput) -> Result<bool> {
+        match input.kinds.first() {
+            Some(kind) => self.has_stand_in(*kind, input.space.as_deref()).await,
+            None => Ok(false),
+        }
     }
 
     async fn text_leg(&self, plan: &Plan<'_>, size: usize) -> Result<Vec<Candidate>> {

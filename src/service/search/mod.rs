@@ -12,6 +12,7 @@ pub use similar::SimilarInput;
 
 use super::spaces::model_key;
 use super::{Error, Result, Services};
+use crate::embed;
 use crate::model::hit::{Candidate, Hit, Part, SearchStrategy, Why};
 use crate::model::{Filter, Kind, Scope, Space, Viewer, limits};
 use crate::store::search::{self, Bounded, Nearest};
@@ -80,6 +81,12 @@ impl Services {
         let embedding = self.embedders.embed_query(&model_key(space)?, text).await?;
         Ok(embedding.vector)
     }
+}
+
+/// Says that the bundled model answers because the other one is away.
+fn stands_in(error: &embed::Error) {
+    let error = error as &dyn std::error::Error;
+    tracing::warn!(error, "Searching by the bundled model: the other one is away");
 }
 
 /// Checks a search text: not blank, not too long, nothing PostgreSQL cannot read.

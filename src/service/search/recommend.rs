@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Paging, as_limit, checked_filter, checked_query, checked_share, checked_similarity, pool,
-    semantic_hit,
+    semantic_hit, stands_in,
 };
 use crate::model::content::{ContentOrder, Direction, OrderField};
 use crate::model::cursor::fingerprint;
@@ -19,6 +19,7 @@ use crate::model::hit::{
 use crate::model::{Filter, Kind, NodeId, Scope, Space, Viewer, limits};
 use crate::rank::{mmr, recommend};
 use crate::service::page::{Order, Page};
+use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
 use crate::store::search::Nearest;
 use crate::store::{content, embedding};
@@ -56,6 +57,7 @@ struct Plan<'a> {
     input: &'a RecommendInput,
     scope: Scope,
     space: Space,
+    tier: Tier,
     page: Page,
     exclude: Vec<Uuid>,
     started: Instant,
@@ -68,7 +70,24 @@ impl Services {
     }
 
     async fn recommend_once(&self, viewer: Viewer, input: &RecommendInput) -> Result<HitPage> {
-        let plan = self.recommend_plan(viewer, input).await?;
+        match self.recommend_by(viewer, input, Tier::Usual).await {
+            Err(Error::Embedder(error))
+                if self.has_stand_in(input.kind, input.space.as_deref()).await? =>
+            {
+                stands_in(&error);
+                self.recommend_by(viewer, input, Tier::StandIn).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn recommend_by(
+        &self,
+        viewer: Viewer,
+        input: &RecommendInput,
+        tier: Tier,
+    ) -> Result<HitPage> {
+        let plan = self.recommend_plan(viewer, input, tier).await?;
         let steering = self.steering(viewer, &plan).await?;
         if steering.examples.is_empty() {
             return self.without_steering(&plan).await;
@@ -90,6 +109,7 @@ impl Services {
         &self,
         viewer: Viewer,
         input: &'a RecommendInput,
+        tier: Tier,
     ) -> Result<Plan<'a>> {
         let started = Instant::now();
         let scope = self.reading(viewer)?;
@@ -97,7 +117,7 @@ impl Services {
         if (input.for_me || input.exclude_seen) && viewer.id().is_none() {
             return Err(Error::Unauthenticated);
         }
-        let space = self.space_for(input.kind, input.space.as_deref()).await?;
+        let space = self.answering_space(input.kind, input.space.as_deref(), tier).await?;
         let arguments = RecommendInput { paging: Paging::default(), ..input.clone() };
         let print =
             fingerprint(&["recommend", &space.id.to_string(), &format!("{viewer:?}{arguments:?}")]);
@@ -110,7 +130,7 @@ impl Services {
         if input.exclude_seen {
             exclude.extend(self.seen(viewer, scope).await?);
         }
-        Ok(Plan { input, scope, space, page, exclude, started })
+        Ok(Plan { input, scope, space, tier, page, exclude, started })
     }
 
     /// The vectors of everything that steers: the text, the examples, the person's history.
@@ -299,7 +319,7 @@ impl Plan<'_> {
             space: Some(self.space.name.clone()),
             strategy,
             complete: true,
-            degraded: false,
+            degraded: self.tier == Tier::StandIn,
             took_ms: self.started.elapsed().as_secs_f64() * 1_000.0,
         }
     }

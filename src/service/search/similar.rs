@@ -8,6 +8,7 @@ use crate::model::cursor::fingerprint;
 use crate::model::hit::{HitPage, SearchInfo, SearchStrategy};
 use crate::model::{Filter, Kind, NodeId, Space, Viewer, limits};
 use crate::service::page::{Order, Page};
+use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
 use crate::store::search::{self, Nearest, NearestToEach};
 use crate::store::{content, embedding};
@@ -36,7 +37,7 @@ impl Services {
         checked_filter(&input.filter)?;
         checked_similarity(input.min_similarity)?;
         let kind = input.kind.unwrap_or(input.id.kind);
-        let space = self.space_for(kind, input.space.as_deref()).await?;
+        let space = self.answering_space(kind, input.space.as_deref(), Tier::Usual).await?;
         let is_plain =
             input.filter.is_none() && input.min_similarity.is_none() && kind == input.id.kind;
         let print = if is_plain {
@@ -100,7 +101,7 @@ impl Services {
             if of_kind.is_empty() {
                 continue;
             }
-            let space = self.space_for(kind, None).await?;
+            let space = self.answering_space(kind, None, Tier::Usual).await?;
             let leaf = self.leaf_state(&space, kind).await?;
             let strategy =
                 if leaf.has_index { SearchStrategy::Hnsw } else { SearchStrategy::Exact };

@@ -29,7 +29,7 @@ use crate::store::{self, Tx, space, task};
 /// What is known of spaces is read again after this; another process may have changed it.
 const FRESH_FOR: Duration = Duration::from_secs(5);
 /// Version of the text templates; a change of the built-in template is a new space.
-const TEMPLATE_VERSION: i32 = 1;
+pub(super) const TEMPLATE_VERSION: i32 = 1;
 
 /// When and how HNSW indexes are built.
 #[derive(Debug, Clone, Copy)]

@@ -1,10 +1,11 @@
 //! Embedders that misbehave.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use kindred::embed::{Description, Embedder, Embedding, Error, StaticEmbedder};
+use kindred::embed::{Backend, Description, Embedder, Embedding, Error, StaticEmbedder};
 use tokio::sync::Notify;
 
 /// What a misbehaving embedder does with a text that holds its word.
@@ -30,6 +31,8 @@ pub(crate) struct FlakyEmbedder {
     fault: Fault,
     /// Texts that were embedded, queries not counted.
     pub(crate) texts: AtomicUsize,
+    /// Calls with documents.
+    pub(crate) calls: AtomicUsize,
     /// Faults that are still to come.
     left: AtomicUsize,
     /// Says that a call hangs.
@@ -49,8 +52,9 @@ impl FlakyEmbedder {
         fault: Fault,
         inner: Arc<dyn Embedder>,
     ) -> Arc<Self> {
-        let (texts, left) = (AtomicUsize::new(0), AtomicUsize::new(left));
-        Arc::new(Self { inner, word, fault, texts, left, hangs: Notify::new() })
+        let (texts, calls) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (left, hangs) = (AtomicUsize::new(left), Notify::new());
+        Arc::new(Self { inner, word, fault, texts, calls, left, hangs })
     }
 
     /// Only counts.
@@ -86,6 +90,7 @@ impl Embedder for FlakyEmbedder {
     }
 
     async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Embedding>, Error> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         let is_faulty = texts.iter().any(|text| self.meets_fault(text));
         if is_faulty {
             self.fail().await?;
@@ -154,6 +159,113 @@ impl Embedder for HalfEmbedder {
 
     async fn embed_query(&self, text: &str) -> Result<Embedding, Error> {
         Ok(self.half(self.inner.embed_query(text).await?))
+    }
+
+    async fn count_tokens(&self, texts: &[String]) -> Result<Vec<usize>, Error> {
+        self.inner.count_tokens(texts).await
+    }
+}
+
+/// Holds every call until the test lets it go.
+pub(crate) struct GateEmbedder {
+    inner: Arc<dyn Embedder>,
+    pub(crate) entered: Notify,
+    pub(crate) open: Notify,
+}
+
+impl GateEmbedder {
+    pub(crate) fn new(inner: Arc<dyn Embedder>) -> Arc<Self> {
+        Arc::new(Self { inner, entered: Notify::new(), open: Notify::new() })
+    }
+}
+
+#[async_trait]
+impl Embedder for GateEmbedder {
+    fn description(&self) -> &Description {
+        self.inner.description()
+    }
+
+    async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Embedding>, Error> {
+        self.entered.notify_one();
+        self.open.notified().await;
+        self.inner.embed_documents(texts).await
+    }
+
+    async fn embed_query(&self, text: &str) -> Result<Embedding, Error> {
+        self.inner.embed_query(text).await
+    }
+
+    async fn count_tokens(&self, texts: &[String]) -> Result<Vec<usize>, Error> {
+        self.inner.count_tokens(texts).await
+    }
+}
+
+/// Another model than the server's own, with a space of its own: one dimension more, small batches, and
+/// it can be away.
+pub(crate) struct OtherModel {
+    inner: Arc<dyn Embedder>,
+    description: Description,
+    is_away: AtomicBool,
+    /// Calls with documents.
+    pub(crate) calls: AtomicUsize,
+}
+
+impl OtherModel {
+    pub(crate) const NAME: &str = "other";
+    pub(crate) const BATCH: usize = 10;
+    /// What it says to whoever asks while it is away.
+    pub(crate) const RETRY_AFTER: Duration = Duration::from_hours(1);
+
+    pub(crate) fn new(inner: Arc<dyn Embedder>) -> Arc<Self> {
+        let description = Description {
+            backend: Backend::Local,
+            model: Self::NAME.to_owned(),
+            dimensions: inner.description().dimensions + 1,
+            batch: Self::BATCH,
+            ..inner.description().clone()
+        };
+        Arc::new(Self { inner, description, is_away: false.into(), calls: AtomicUsize::new(0) })
+    }
+
+    pub(crate) fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    fn answer(&self) -> Result<(), Error> {
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Err(Error::Unavailable {
+                message: "it is away".to_owned(),
+                retry_after: Some(Self::RETRY_AFTER),
+            }),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Still of length 1.
+fn longer(embedding: Embedding) -> Embedding {
+    let vector = embedding.vector.map(|mut vector| {
+        vector.push(0.0);
+        vector
+    });
+    Embedding { vector, ..embedding }
+}
+
+#[async_trait]
+impl Embedder for OtherModel {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Embedding>, Error> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.answer()?;
+        Ok(self.inner.embed_documents(texts).await?.into_iter().map(longer).collect())
+    }
+
+    async fn embed_query(&self, text: &str) -> Result<Embedding, Error> {
+        self.answer()?;
+        Ok(longer(self.inner.embed_query(text).await?))
     }
 
     async fn count_tokens(&self, texts: &[String]) -> Result<Vec<usize>, Error> {

@@ -20,7 +20,7 @@ use kindred::embed::{Embedder, Embedders};
 use kindred::graphql;
 use kindred::model::viewer::AnonymousReads;
 use kindred::model::{Clock, Scope};
-use kindred::service::{IndexPolicy, Services, Settings};
+use kindred::service::{IndexPolicy, QueuePolicy, Services, Settings, Tiers};
 use kindred::store::index::IndexBuild;
 use kindred::worker::Worker;
 use secrecy::SecretString;
@@ -54,6 +54,7 @@ pub(crate) struct Plan {
     arguments: Vec<String>,
     wrap: Option<Wrap>,
     beside: Vec<Arc<dyn Embedder>>,
+    has_tiers: bool,
     runs_worker: bool,
 }
 
@@ -77,6 +78,15 @@ impl Plan {
     pub(crate) fn model(mut self, embedder: Arc<dyn Embedder>) -> Self {
         self.beside.push(embedder);
         self
+    }
+
+    /// Lets a slower model answer for every kind, and the server's own give each row a vector at once.
+    pub(crate) fn tiers<E: Embedder + 'static>(
+        mut self,
+        slow: impl FnOnce(Arc<dyn Embedder>) -> Arc<E> + Send + 'static,
+    ) -> Self {
+        self.has_tiers = true;
+        self.embedder(slow)
     }
 
     /// Embeds what is queued by itself, as `kindred serve` does.
@@ -233,11 +243,18 @@ impl TestApp {
 
     /// Services like the server's own, on its database, with another embedder.
     pub(crate) async fn services_with(&self, embedder: Arc<dyn Embedder>) -> Services {
+        self.services_of(embedder, settings()).await
+    }
+
+    /// As [`Self::services_with`], with settings of the test's own.
+    pub(crate) async fn services_of(
+        &self,
+        embedder: Arc<dyn Embedder>,
+        settings: Settings,
+    ) -> Services {
         let db = self.services.db().clone();
         let embedders = Embedders::of(self.services.embedders().settings().clone(), embedder);
-        self.on_server(async move { Services::start(db, embedders, settings()).await })
-            .await
-            .unwrap()
+        self.on_server(async move { Services::start(db, embedders, settings).await }).await.unwrap()
     }
 
     /// Runs something where the connections of the server live.
@@ -278,11 +295,7 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
         if plan.wrap.is_some() || !plan.beside.is_empty() {
             let own = app.services.embedder().clone();
             let embedder = plan.wrap.map_or(own.clone(), |wrap| wrap(own));
-            let embedders = Embedders::of(app.services.embedders().settings().clone(), embedder);
-            let embedders = plan.beside.into_iter().fold(embedders, Embedders::with);
-            let db = app.services.db().clone();
-            let settings = Settings { index: app.services.settings().index, ..settings() };
-            app.services = Services::start(db, embedders, settings).await.unwrap();
+            app.services = wrapped(&app.services, &embedder, &plan.beside, plan.has_tiers).await;
             app.schema = graphql::schema(app.services.clone());
         }
         let listener = app.listen().await.unwrap();
@@ -309,6 +322,39 @@ async fn in_own_space(services: &Services) -> Services {
     let embedder = services.embedder().clone();
     let embedders = Embedders::of(services.embedders().settings().clone(), embedder);
     Services::start(services.db().clone(), embedders, settings()).await.unwrap()
+}
+
+/// Services with another model; with tiers it answers for every kind.
+async fn wrapped(
+    services: &Services,
+    embedder: &Arc<dyn Embedder>,
+    beside: &[Arc<dyn Embedder>],
+    has_tiers: bool,
+) -> Services {
+    let start = async || {
+        let embedders = Embedders::of(services.embedders().settings().clone(), embedder.clone());
+        let embedders = beside.iter().cloned().fold(embedders, Embedders::with);
+        let tiers = if has_tiers { Tiers::StaticFirst } else { Tiers::Off };
+        let index = services.settings().index;
+        let settings = Settings { tiers, index, ..settings() };
+        Services::start(services.db().clone(), embedders, settings).await.unwrap()
+    };
+    let started = start().await;
+    if !has_tiers {
+        return started;
+    }
+    let mut tx = services.db().begin(Scope::system()).await.unwrap();
+    let promote =
+        "WITH held AS (INSERT INTO space_kind (space_id, kind, state, started_at, finished_at)
+            SELECT embedding_space.id, active_space.kind, 'current', now(), now()
+            FROM embedding_space, active_space WHERE name = $1 ON CONFLICT DO NOTHING)
+        UPDATE active_space SET previous_space_id = space_id, space_id = embedding_space.id
+        FROM embedding_space WHERE name = $1";
+    let model = &embedder.description().model;
+    sqlx::query(promote).bind(model).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    // What is known of spaces is remembered for a while.
+    start().await
 }
 
 fn config(arguments: &[String], database: &Database) -> Config {
@@ -353,6 +399,8 @@ pub(crate) fn settings() -> Settings {
             index_rows: 50_000,
             build: IndexBuild { memory_mb: 64, parallel_workers: 0 },
         },
+        queue: QueuePolicy { lease: Duration::from_mins(1), poll: Duration::from_secs(1) },
+        tiers: Tiers::Off,
     }
 }
 
