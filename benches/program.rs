@@ -1,5 +1,6 @@
 //! The program as its users run it: a process of its own, reached over HTTP.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -95,6 +96,16 @@ impl Server {
     /// A server on a PostgreSQL database.
     pub(crate) async fn start(database: &Database) -> Result<Self> {
         Self::spawn(kindred(Some(database))).await
+    }
+
+    /// A server on a PostgreSQL database with settings of its own.
+    pub(crate) async fn start_with(
+        database: &Database,
+        settings: &[(&str, &OsStr)],
+    ) -> Result<Self> {
+        let mut command = kindred(Some(database));
+        command.envs(settings.iter().copied());
+        Self::spawn(command).await
     }
 
     /// A server with the embedded database in `folder`.

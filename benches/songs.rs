@@ -13,6 +13,7 @@ mod database;
 mod embedder;
 mod footprint;
 mod ingest;
+mod local;
 mod measure;
 mod program;
 mod recall;
@@ -31,8 +32,8 @@ use measure::Report;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What can be asked for by name.
-const PARTS: [&str; 7] =
-    ["ingest", "search", "recall", "footprint", "embedder", "relevance", "backfill"];
+const PARTS: [&str; 8] =
+    ["ingest", "search", "recall", "footprint", "embedder", "relevance", "backfill", "local"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -67,6 +68,13 @@ fn songs_file() -> Option<PathBuf> {
 async fn run(databases: &mut Databases, songs: &Path, wanted: &[String]) -> Result<Report> {
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| part == name);
     let mut report = Report::default();
+    if is_wanted("local") {
+        local::run(databases, &mut report).await?;
+    }
+    if wanted == ["local"] {
+        // It needs no songs.
+        return Ok(report);
+    }
     let database = databases.create("songs").await?;
     if is_wanted("ingest") {
         ingest::run(databases, &database, songs, &mut report).await?;
