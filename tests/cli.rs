@@ -7,9 +7,13 @@ mod commands;
 mod crash;
 #[path = "cli/ingest.rs"]
 mod ingest;
+#[path = "support/openai_server.rs"]
+mod openai_server;
 #[path = "cli/real_data.rs"]
 mod real_data;
 #[path = "cli/serve.rs"]
 mod serve;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/usage.rs"]
+mod usage;
