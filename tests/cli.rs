@@ -21,3 +21,5 @@ mod serve;
 mod space;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/usage.rs"]
+mod usage;

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::openai_server::{CANARY, Fault, OpenAiServer, Plan as ServerPlan};
-use crate::support::{TestApp, catalogue, texts, titles};
+use crate::support::{TestApp, at_once, catalogue, texts, titles};
 
 const KEY: &str = "sk-canary-of-the-key";
 const RECOMMEND: &str = "query ($text: String!) { recommend(query: $text) {
@@ -89,6 +89,16 @@ async fn while_the_provider_hangs_searches_are_answered_within_a_second() {
         assert!(started.elapsed() < Duration::from_millis(1_500), "{:?}", started.elapsed());
         answer.assert_error("EMBEDDER_UNAVAILABLE", &["try again in a minute"]);
     }
+    // Many who ask for the same do not wait for each other.
+    let started = Instant::now();
+    let asking = (0..10).map(|_| {
+        let client = app.anonymous();
+        async move { client.query(HYBRID, json!({ "text": "metal for all" })).await }
+    });
+    for answer in at_once(asking).await {
+        assert_eq!(answer["hybridSearch"]["info"]["degraded"], true);
+    }
+    assert!(started.elapsed() < Duration::from_millis(1_500), "{:?}", started.elapsed());
     // What needs no vector of a text goes on as ever.
     let similar = "query ($id: ID!) { similar(id: $id) { nodes { title } } }";
     let answer = app.anonymous().query(similar, json!({ "id": ids[0] })).await;
