@@ -90,10 +90,10 @@ async fn build_beside(
     build: IndexBuild,
 ) -> Result<Built> {
     let mut connection = db.sql(scope).acquire().await?.detach();
-    let built = build_on(&mut connection, db, space, kind, build).await;
+    let outcome = build_on(&mut connection, db, space, kind, build).await;
     // What was built is built; that the farewell fails changes nothing.
     drop(connection.close().await);
-    built
+    outcome
 }
 
 async fn build_on(

@@ -63,11 +63,9 @@ async fn a_model_is_changed_and_changed_back_and_the_old_one_dropped() {
     let (app, half, _) = with_half(&catalogue::songs()).await;
     let admin = app.as_admin();
     let own = app.services.embedder().description().model.clone();
-    let made = mutate(
-        &admin,
-        &format!("{HALF}) {{ space {{ name backend model dimensions state activeFor }} }}"),
-    );
-    let made = made.await["createSpace"]["space"].clone();
+    let create = format!("{HALF}) {{ space {{ name backend model dimensions state activeFor }} }}");
+    let made = mutate(&admin, &create).await;
+    let made = made["createSpace"]["space"].clone();
     assert_eq!(
         made,
         json!({ "name": "half", "backend": "static", "model": "half-of-it",

@@ -93,10 +93,7 @@ pub(super) async fn run(command: Import, config: Config) -> CliResult {
     let lines = BufReader::new(bar.wrap_read(reader));
     let mut run =
         Run { command: &command, client, bar, rejects, read: 0, imported: 0, rejected: 0 };
-    run.pump(lines).await.map_err(|error| match error {
-        CliError::Output(error) => cannot("read", &name, error),
-        other => other,
-    })?;
+    run.pump(lines).await?;
     run.finish()
 }
 
@@ -106,13 +103,14 @@ impl Run<'_> {
         let mut number = 0;
         loop {
             let mut raw = Vec::new();
-            let count = lines.by_ref().take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut raw)?;
+            let count = lines.by_ref().take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut raw);
+            let count = count.map_err(|error| self.unreadable(&error))?;
             if count == 0 {
                 break;
             }
             number += 1;
             if !raw.ends_with(b"\n") && raw.len() as u64 > MAX_LINE_BYTES {
-                skip_rest(&mut lines)?;
+                skip_rest(&mut lines).map_err(|error| self.unreadable(&error))?;
                 let reason = format!("has more than {MAX_LINE_BYTES} bytes");
                 self.reject(number, &reason, &String::from_utf8_lossy(&raw))?;
                 continue;
@@ -139,6 +137,10 @@ impl Run<'_> {
             }
         }
         self.send(batch).await
+    }
+
+    fn unreadable(&self, error: &std::io::Error) -> CliError {
+        CliError::File(format!("cannot read `{}`: {error}", self.command.file.display()))
     }
 
     async fn send(&mut self, batch: Vec<Line>) -> Result<(), CliError> {

@@ -86,6 +86,7 @@ impl SpaceMutation {
     ///
     /// From then on rows that are written are embedded into it too, and with `backfill` those that are
     /// there already follow by the queue. It answers for nothing before `promoteSpace`.
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
     async fn create_space(
         &self,
         ctx: &Context<'_>,

@@ -6,6 +6,7 @@ mod import;
 mod index;
 mod lifecycle;
 mod plan;
+mod promote;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,8 @@ use uuid::Uuid;
 pub use backfill::HeldProgress;
 pub use compare::CompareInput;
 pub use import::ImportInput;
-pub use lifecycle::{Backfill, IfIncomplete, NewSpace};
+pub use lifecycle::{Backfill, NewSpace};
+pub use promote::IfIncomplete;
 
 use super::{Error, Result, Services};
 use crate::embed::{Backend, Embedder, ModelKey, UnknownBackend};
