@@ -6,8 +6,8 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Paging, as_limit, checked_filter, checked_query, checked_share, checked_similarity, pool,
-    stands_in,
+    Paging, as_limit, calls_for_stand_in, checked_filter, checked_query, checked_share,
+    checked_similarity, pool,
 };
 use crate::model::cursor::fingerprint;
 use crate::model::hit::{
@@ -72,14 +72,12 @@ impl Services {
     }
 
     async fn hybrid_search_once(&self, viewer: Viewer, input: &HybridInput) -> Result<HitPage> {
-        match self.hybrid_search_by(viewer, input, Tier::Usual).await {
-            // The semantic leg says so only where the bundled model can answer instead.
-            Err(Error::Embedder(error)) => {
-                stands_in(&error);
-                self.hybrid_search_by(viewer, input, Tier::StandIn).await
-            }
-            answer => answer,
+        let answer = self.hybrid_search_by(viewer, input, Tier::Usual).await;
+        let Err(error) = &answer else { return answer };
+        if self.can_stand_in(input).await? && calls_for_stand_in(error) {
+            return self.hybrid_search_by(viewer, input, Tier::StandIn).await;
         }
+        answer
     }
 
     async fn hybrid_search_by(

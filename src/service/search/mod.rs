@@ -12,7 +12,6 @@ pub use similar::SimilarInput;
 
 use super::spaces::model_key;
 use super::{Error, Result, Services};
-use crate::embed;
 use crate::model::hit::{Candidate, Hit, Part, SearchStrategy, Why};
 use crate::model::{Filter, Kind, Scope, Space, Viewer, limits};
 use crate::store::search::{self, Bounded, Nearest};
@@ -83,10 +82,14 @@ impl Services {
     }
 }
 
-/// Says that the bundled model answers because the other one is away.
-fn stands_in(error: &embed::Error) {
-    let error = error as &dyn std::error::Error;
-    tracing::warn!(error, "Searching by the bundled model: the other one is away");
+/// Whether the bundled model may answer instead of the usual one: that one is away, or the page before
+/// was not of its space.
+fn calls_for_stand_in(error: &Error) -> bool {
+    if let Error::Embedder(source) = error {
+        let error = source as &dyn std::error::Error;
+        tracing::warn!(error, "Searching by the bundled model: the usual one is away");
+    }
+    matches!(error, Error::Embedder(_) | Error::ForeignCursor)
 }
 
 /// Checks a search text: not blank, not too long, nothing PostgreSQL cannot read.

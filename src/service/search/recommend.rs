@@ -6,8 +6,8 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Paging, as_limit, checked_filter, checked_query, checked_share, checked_similarity, pool,
-    semantic_hit, stands_in,
+    Paging, as_limit, calls_for_stand_in, checked_filter, checked_query, checked_share,
+    checked_similarity, pool, semantic_hit,
 };
 use crate::model::content::{ContentOrder, Direction, OrderField};
 use crate::model::cursor::fingerprint;
@@ -70,15 +70,13 @@ impl Services {
     }
 
     async fn recommend_once(&self, viewer: Viewer, input: &RecommendInput) -> Result<HitPage> {
-        match self.recommend_by(viewer, input, Tier::Usual).await {
-            Err(Error::Embedder(error))
-                if self.has_stand_in(input.kind, input.space.as_deref()).await? =>
-            {
-                stands_in(&error);
-                self.recommend_by(viewer, input, Tier::StandIn).await
-            }
-            answer => answer,
+        let answer = self.recommend_by(viewer, input, Tier::Usual).await;
+        let Err(error) = &answer else { return answer };
+        if self.has_stand_in(input.kind, input.space.as_deref()).await? && calls_for_stand_in(error)
+        {
+            return self.recommend_by(viewer, input, Tier::StandIn).await;
         }
+        answer
     }
 
     async fn recommend_by(
