@@ -20,6 +20,10 @@ use super::{Backend, Description, Embedder, Embedding, Error, LocalSettings};
 
 pub use runtime::environment as onnx_runtime;
 
+/// Sessions of a model that computes texts alone. One text keeps several threads badly busy, so two sessions
+/// with half of the threads each are faster; more would take the weights as often again.
+const SESSIONS_ALONE: usize = 2;
+
 /// A model that runs on this machine. It is loaded with the first text, in a thread of its own, and leaves
 /// memory after a rest if the settings say so.
 pub struct LocalEmbedder {
@@ -42,18 +46,21 @@ impl LocalEmbedder {
             batch: batch_of(card.dimensions),
             price: None,
         };
-        let limits = match card.quantization {
-            QuantizationMode::Dynamic => Limits::ALONE,
-            QuantizationMode::None | QuantizationMode::Static => Limits::TOGETHER,
+        let (limits, sessions) = match card.quantization {
+            QuantizationMode::Dynamic => {
+                (Limits::ALONE, SESSIONS_ALONE.min(settings.threads).max(1))
+            }
+            QuantizationMode::None | QuantizationMode::Static => (Limits::TOGETHER, 1),
         };
         let unload_after = settings.unload_after;
-        let settings = settings.clone();
+        let mut settings = settings.clone();
+        settings.threads = (settings.threads / sessions).max(1);
         let load: Load = Box::new(move || {
             let session = Session::load(&card, &source, &settings)?;
             let session: Box<dyn Model> = Box::new(session);
             Ok(session)
         });
-        Ok(Self { description, engine: Engine::new(load, limits, unload_after) })
+        Ok(Self { description, engine: Engine::new(load, limits, sessions, unload_after) })
     }
 }
 

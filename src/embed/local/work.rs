@@ -33,7 +33,10 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    pub(super) fn new(given: &[String], answer: Answer<Vec<Embedding>>) -> Self {
+    pub(super) fn new<'a>(
+        given: impl Iterator<Item = &'a String>,
+        answer: Answer<Vec<Embedding>>,
+    ) -> Self {
         let mut seen: HashMap<&str, usize> = HashMap::new();
         let mut texts = Vec::new();
         let place = |text| {
@@ -42,7 +45,7 @@ impl Documents {
                 texts.len() - 1
             })
         };
-        let places = given.iter().map(String::as_str).map(place).collect();
+        let places = given.map(String::as_str).map(place).collect();
         let vectors = vec![None; texts.len()];
         Self { texts, places, readings: Vec::new(), batches: Vec::new(), vectors, answer }
     }

@@ -1,8 +1,7 @@
-//! One thread that owns a model and answers everybody.
+//! Threads that own a model each and answer everybody: one, or two where a model computes texts alone.
 //!
-//! A session computes one call at a time and with all its threads, so calls stand in line. What somebody
-//! waits for goes first: documents are computed in small batches, and between two of them every waiting
-//! search text is answered.
+//! A session computes one call at a time, so calls stand in line. What somebody waits for goes first:
+//! documents are computed in small batches, and between two of them every waiting search text is answered.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -54,14 +53,16 @@ pub(super) trait Model {
 /// Loads a model; called in the thread that will own it.
 pub(super) type Load = Box<dyn Fn() -> Result<Box<dyn Model>, Error> + Send + Sync>;
 
-/// The thread of a model. It starts with the first call, and dropping this ends it after the batch that is
-/// under way.
+/// The threads of a model. The first starts with the first call, others with a call over documents, and
+/// dropping this ends them after the batch that is under way.
 pub(super) struct Engine(Arc<Shared>);
 
 struct Shared {
     load: Load,
     limits: Limits,
-    /// The thread ends after resting so long, and the model leaves memory; zero keeps it.
+    /// Threads at most, each with a model of its own.
+    threads: usize,
+    /// A thread ends after resting so long, and the model leaves memory; zero keeps it.
     unload_after: Duration,
     line: Mutex<Line>,
     changed: Condvar,
@@ -72,8 +73,8 @@ struct Line {
     queries: VecDeque<Query>,
     counts: VecDeque<Counts>,
     documents: VecDeque<Documents>,
-    thread: Option<JoinHandle<()>>,
-    is_running: bool,
+    threads: Vec<JoinHandle<()>>,
+    running: usize,
     is_closed: bool,
 }
 
@@ -93,43 +94,51 @@ enum Next {
 }
 
 impl Engine {
-    pub(super) fn new(load: Load, limits: Limits, unload_after: Duration) -> Self {
+    pub(super) fn new(load: Load, limits: Limits, threads: usize, unload_after: Duration) -> Self {
         let (line, changed) = (Mutex::default(), Condvar::new());
-        Self(Arc::new(Shared { load, limits, unload_after, line, changed }))
+        Self(Arc::new(Shared { load, limits, threads, unload_after, line, changed }))
     }
 
     pub(super) async fn embed_query(&self, text: &str) -> Result<Embedding, Error> {
         let (answer, answered) = oneshot::channel();
         let query = Query { text: text.to_owned(), answer };
-        self.0.submit(|line| line.queries.push_back(query))?;
+        self.0.submit(1, |line| line.queries.push_back(query))?;
         answered.await.unwrap_or(Err(Error::Panicked))
     }
 
+    /// Shared out among the threads in turns, so that each has its part of the long texts.
     pub(super) async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Embedding>, Error> {
-        let (answer, answered) = oneshot::channel();
-        let documents = Documents::new(texts, answer);
-        self.0.submit(|line| line.documents.push_back(documents))?;
-        answered.await.unwrap_or(Err(Error::Panicked))
+        let parts = self.0.threads.clamp(1, texts.len().max(1));
+        let (answers, answered): (Vec<_>, Vec<_>) = (0..parts).map(|_| oneshot::channel()).unzip();
+        let part = |(part, answer)| Documents::new(texts.iter().skip(part).step_by(parts), answer);
+        let calls: Vec<Documents> = answers.into_iter().enumerate().map(part).collect();
+        self.0.submit(parts, |line| line.documents.extend(calls))?;
+        let mut embedded = Vec::new();
+        for answered in answered {
+            embedded.push(answered.await.unwrap_or(Err(Error::Panicked))?.into_iter());
+        }
+        let in_turns = (0..texts.len()).filter_map(|index| embedded[index % parts].next());
+        Ok(in_turns.collect())
     }
 
     pub(super) async fn count_tokens(&self, texts: &[String]) -> Result<Vec<usize>, Error> {
         let (answer, answered) = oneshot::channel();
         let counts = Counts::new(texts, answer);
-        self.0.submit(|line| line.counts.push_back(counts))?;
+        self.0.submit(1, |line| line.counts.push_back(counts))?;
         answered.await.unwrap_or(Err(Error::Panicked))
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let thread = {
+        let threads = {
             let mut line = self.0.line();
             line.is_closed = true;
-            line.thread.take()
+            std::mem::take(&mut line.threads)
         };
         self.0.changed.notify_all();
         // ONNX Runtime must not be computing when the process ends and takes its memory apart.
-        if let Some(thread) = thread {
+        for thread in threads {
             drop(thread.join());
         }
     }
@@ -140,25 +149,26 @@ impl Shared {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts work in line, and starts the thread unless it runs.
-    fn submit(self: &Arc<Self>, push: impl FnOnce(&mut Line)) -> Result<(), Error> {
+    /// Puts work in line, and sees to it that so many threads run.
+    fn submit(self: &Arc<Self>, wanted: usize, push: impl FnOnce(&mut Line)) -> Result<(), Error> {
         let mut line = self.line();
-        if !line.is_running {
-            self.start(&mut line)?;
-        }
+        self.start(&mut line, wanted)?;
         push(&mut line);
         drop(line);
-        self.changed.notify_one();
+        self.changed.notify_all();
         Ok(())
     }
 
-    fn start(self: &Arc<Self>, line: &mut Line) -> Result<(), Error> {
-        let shared = self.clone();
-        let thread =
-            thread::Builder::new().name("local-model".to_owned()).spawn(move || run(shared));
-        let failed = |error| Error::Load(format!("no thread can be started: {error}").into());
-        line.thread = Some(thread.map_err(failed)?);
-        line.is_running = true;
+    /// Starts threads until as many run as are wanted and allowed.
+    fn start(self: &Arc<Self>, line: &mut Line, wanted: usize) -> Result<(), Error> {
+        line.threads.retain(|thread| !thread.is_finished());
+        while line.running < wanted.min(self.threads) {
+            let shared = self.clone();
+            let named = thread::Builder::new().name("local-model".to_owned());
+            let failed = |error| Error::Load(format!("no thread can be started: {error}").into());
+            line.threads.push(named.spawn(move || run(shared)).map_err(failed)?);
+            line.running += 1;
+        }
         Ok(())
     }
 
@@ -177,7 +187,7 @@ impl Shared {
                 false => {
                     let waited = self.changed.wait_timeout(line, self.unload_after);
                     let (line, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-                    if timeout.timed_out() && line.is_empty() {
+                    if timeout.timed_out() && line.len() == 0 {
                         return Next::Rest;
                     }
                     line
@@ -192,8 +202,9 @@ impl Shared {
 }
 
 impl Line {
-    fn is_empty(&self) -> bool {
-        self.queries.is_empty() && self.counts.is_empty() && self.documents.is_empty()
+    /// Calls that nobody works on.
+    fn len(&self) -> usize {
+        self.queries.len() + self.counts.len() + self.documents.len()
     }
 
     fn take(&mut self, limits: Limits) -> Option<Next> {
@@ -217,12 +228,14 @@ struct Running(Arc<Shared>);
 impl Drop for Running {
     fn drop(&mut self) {
         let mut line = self.0.line();
-        line.is_running = false;
-        let is_wanted = !line.is_closed && !line.is_empty();
-        if is_wanted && let Err(error) = self.0.start(&mut line) {
+        line.running -= 1;
+        let wanted = if line.is_closed { 0 } else { line.len() };
+        if let Err(error) = self.0.start(&mut line, wanted) {
             tracing::error!("Cannot start the thread of the embedding model again: {error}");
             // Dropping the work answers it.
-            *line = Line::default();
+            line.queries.clear();
+            line.counts.clear();
+            line.documents.clear();
         }
     }
 }

@@ -57,6 +57,10 @@ impl Drop for Scripted {
 
 impl Script {
     fn new(limits: Limits, unload_after: Duration) -> Self {
+        Self::with_threads(limits, 1, unload_after)
+    }
+
+    fn with_threads(limits: Limits, threads: usize, unload_after: Duration) -> Self {
         let (begun, begins) = mpsc::channel();
         let (permit, permits) = mpsc::channel();
         let (unloaded, unloads) = mpsc::channel();
@@ -68,7 +72,7 @@ impl Script {
             let model: Box<dyn Model> = Box::new(Scripted { begun, permits, unloaded });
             Ok(model)
         });
-        let engine = Engine::new(load, limits, unload_after);
+        let engine = Engine::new(load, limits, threads, unload_after);
         Self { engine, begun: begins, permit, loads, unloaded: unloads }
     }
 
@@ -231,7 +235,7 @@ async fn a_model_that_cannot_be_loaded_is_an_error_for_everybody_and_is_tried_ag
         counter.fetch_add(1, Ordering::SeqCst);
         Err(Error::Load("no such file".into()))
     });
-    let engine = Engine::new(load, TOGETHER, Duration::ZERO);
+    let engine = Engine::new(load, TOGETHER, 1, Duration::ZERO);
     let texts = owned(&["text"]);
     let error = engine.embed_query("text").await.unwrap_err();
     assert!(error.is_of_the_model() && !error.is_transient());
@@ -255,4 +259,24 @@ async fn tokens_are_counted_also_beyond_what_is_read_and_before_documents_that_w
     script.begins(&["bb"]);
     script.permit(1);
     assert!(documents.await.is_ok());
+}
+
+#[tokio::test]
+async fn two_threads_share_a_call_and_a_second_one_starts_only_when_it_has_work() {
+    let script = Script::with_threads(Limits::ALONE, 2, Duration::ZERO);
+    script.permit(2);
+    for text in ["one", "two"] {
+        assert!(script.engine.embed_query(text).await.is_ok());
+        script.begins(&[text]);
+    }
+    assert_eq!(script.loads(), 1);
+    let texts = owned(&["a", "bb", "ccc"]);
+    let mut documents = Box::pin(script.engine.embed_documents(&texts));
+    begin(&mut documents);
+    // Both have begun before either may end.
+    let first = [(); 2].map(|()| script.begun.recv_timeout(PATIENCE).unwrap());
+    assert!(first.contains(&owned(&["ccc"])) && first.contains(&owned(&["bb"])), "{first:?}");
+    assert_eq!(script.loads(), 2);
+    script.permit(3);
+    assert_eq!(numbers(&documents.await.unwrap()), [Some(1.0), Some(2.0), Some(3.0)]);
 }
