@@ -1,8 +1,10 @@
 //! What a search found, and why.
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
-use super::NodeId;
+use super::{Content, NodeId};
 
 /// One result, best first in its list.
 #[derive(Debug, Clone)]
@@ -84,6 +86,8 @@ pub struct SearchInfo {
 #[derive(Debug, Clone)]
 pub struct HitPage {
     pub hits: Vec<Hit>,
+    /// Rows of the hits, as far as they were read on the way.
+    pub contents: HashMap<NodeId, Content>,
     pub cursors: Vec<String>,
     pub has_next_page: bool,
     pub has_previous_page: bool,

@@ -1,9 +1,12 @@
 //! Lists to pages.
 
+use std::collections::HashMap;
+
 use super::{Error, Result};
 use crate::model::Cursor;
 use crate::model::hit::{Hit, HitPage, SearchInfo, best_first};
 use crate::model::limits;
+use crate::store::search::Reads;
 
 /// Which page of a list is wanted.
 #[derive(Debug, Clone)]
@@ -50,6 +53,15 @@ impl Page {
         self.position() + self.first + 1 + slack
     }
 
+    /// The first page is shown almost whole, so its rows are read with the search; of a deeper one only the
+    /// end is.
+    pub(super) fn reads(&self) -> Reads {
+        match self.after {
+            None => Reads::Rows,
+            Some(_) => Reads::Ids,
+        }
+    }
+
     /// Cuts the page out of a list that begins at its start.
     ///
     /// The page begins behind the cursor's row; if that row is gone, behind its score, or behind
@@ -73,6 +85,7 @@ impl Page {
         });
         HitPage {
             cursors: cursors.collect(),
+            contents: HashMap::new(),
             hits,
             has_next_page,
             has_previous_page: self.after.is_some(),

@@ -1,10 +1,37 @@
 //! Rows to model types.
 
+use std::sync::OnceLock;
+
+use sea_orm::{FromQueryResult, IdenStatic, Iterable, QueryResult};
+use sqlx::postgres::PgRow;
+
 use crate::model::music::{Mode, PITCH_CLASSES};
 use crate::model::song::Song;
 use crate::model::{Content, Detail, Kind};
 
 use super::{Error, Result};
+
+/// The columns of a song and its content, named as [`song_of`] reads them.
+pub(super) fn song_columns() -> &'static str {
+    static COLUMNS: OnceLock<String> = OnceLock::new();
+    COLUMNS.get_or_init(|| {
+        let content = entity::content::Column::iter().map(|column| named("content", &column));
+        let song = entity::song::Column::iter().map(|column| named("song", &column));
+        content.chain(song).collect::<Vec<_>>().join(", ")
+    })
+}
+
+fn named(table: &str, column: &impl IdenStatic) -> String {
+    let column = column.as_str();
+    format!("{table}.{column} AS {table}_{column}")
+}
+
+/// The song of a row with [`song_columns`].
+pub(super) fn song_of(row: PgRow) -> Result<Content> {
+    let row = QueryResult::from(row);
+    let content = entity::content::Model::from_query_result(&row, "content_")?;
+    song(content, entity::song::Model::from_query_result(&row, "song_")?)
+}
 
 /// A song with its content row.
 pub(super) fn song(content: entity::content::Model, song: entity::song::Model) -> Result<Content> {

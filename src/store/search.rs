@@ -1,13 +1,15 @@
 //! The vector leg of a search.
 
+use std::collections::HashMap;
+
 use pgvector::Vector;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Db, Result, filter};
+use super::{Db, Result, filter, rows};
 use crate::model::hit::Candidate;
-use crate::model::{Filter, Kind, NodeId, Scope, Space};
+use crate::model::{Content, Filter, Kind, NodeId, Scope, Space};
 
 /// A search for the rows nearest to a vector.
 #[derive(Debug, Clone)]
@@ -20,6 +22,24 @@ pub struct Nearest<'a> {
     /// Rows that are not wanted, such as the examples themselves.
     pub exclude: &'a [Uuid],
     pub limit: i64,
+    pub reads: Reads,
+}
+
+/// What is read of the rows that are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    Ids,
+    /// Everything a page shows, in the same statement: that saves a way to the database and back.
+    Rows,
+}
+
+/// The nearest rows.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Best first.
+    pub candidates: Vec<Candidate>,
+    /// The rows themselves, as far as they were read.
+    pub contents: HashMap<NodeId, Content>,
 }
 
 /// What an exact search over a small set found.
@@ -32,13 +52,17 @@ pub enum Bounded {
 }
 
 /// Compares every matching row. Served by the primary key of the leaf and the filter's indexes.
-pub async fn exact(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<Vec<Candidate>> {
-    let mut query = QueryBuilder::<Postgres>::new("SELECT content.id, embedding.embedding <=> ");
+pub async fn exact(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<Found> {
+    let mut query = QueryBuilder::<Postgres>::new(
+        "WITH nearest AS MATERIALIZED (SELECT content.id, embedding.embedding <=> ",
+    );
     query.push_bind(Vector::from(search.vector.to_vec())).push(" AS distance FROM ");
     push_matching(&mut query, scope, search);
     query.push(" ORDER BY distance, content.id LIMIT ");
     push_limit(&mut query, search, search.limit);
-    candidates(&query.build().fetch_all(db.sql(scope)).await?, search.kind)
+    query.push(")");
+    push_found(&mut query, search);
+    found(query.build().fetch_all(db.sql(scope)).await?, search)
 }
 
 /// Compares every matching row if there are at most `cap` of them, in one statement either way.
@@ -84,7 +108,7 @@ pub async fn exact_if_few(
 ///
 /// The inner ORDER BY must repeat the indexed expression exactly, or the index is not used. The
 /// scan goes on until enough rows pass the filter, see `connect::session_settings`.
-pub async fn approximate(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<Vec<Candidate>> {
+pub async fn approximate(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<Found> {
     let dimensions = search.space.dimensions;
     let vector = Vector::from(search.vector.to_vec());
     let mut query = QueryBuilder::<Postgres>::new(
@@ -97,9 +121,42 @@ pub async fn approximate(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<
     query.push_bind(vector).push(format!("::{indexed}({dimensions}) LIMIT "));
     push_limit(&mut query, search, search.limit.max(100));
     // `+ 0` keeps the planner from taking the inner order for this one.
-    query.push(") SELECT id, distance FROM proposed ORDER BY distance + 0, id LIMIT ");
+    query.push("), nearest AS (SELECT id, distance FROM proposed ORDER BY distance + 0, id LIMIT ");
     push_limit(&mut query, search, search.limit);
-    candidates(&query.build().fetch_all(db.sql(scope)).await?, search.kind)
+    query.push(")");
+    push_found(&mut query, search);
+    found(query.build().fetch_all(db.sql(scope)).await?, search)
+}
+
+/// Ends a statement whose `nearest` has ids and distances, and adds the rows if they are wanted.
+fn push_found(query: &mut QueryBuilder<Postgres>, search: &Nearest<'_>) {
+    query.push(" SELECT nearest.id, nearest.distance");
+    if reads_songs(search) {
+        query.push(", ").push(rows::song_columns());
+        query.push(
+            " FROM nearest JOIN content ON content.id = nearest.id \
+             JOIN song ON song.content_id = nearest.id",
+        );
+    } else {
+        query.push(" FROM nearest");
+    }
+    query.push(" ORDER BY nearest.distance, nearest.id");
+}
+
+fn reads_songs(search: &Nearest<'_>) -> bool {
+    search.reads == Reads::Rows && search.kind == Kind::Song
+}
+
+fn found(found: Vec<PgRow>, search: &Nearest<'_>) -> Result<Found> {
+    let candidates = candidates(&found, search.kind)?;
+    let mut contents = HashMap::new();
+    if reads_songs(search) {
+        for row in found {
+            let content = rows::song_of(row)?;
+            contents.insert(content.node_id(), content);
+        }
+    }
+    Ok(Found { candidates, contents })
 }
 
 /// A search for the rows nearest to each of several rows.
@@ -174,7 +231,7 @@ pub async fn count(
     exclude: &[Uuid],
 ) -> Result<i64> {
     let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM ");
-    let search = Nearest { space, kind, vector: &[], filter: narrowed, exclude, limit: 0 };
+    let search = Nearest { space, kind, vector: &[], filter: narrowed, exclude, limit: 0, reads: Reads::Ids };
     push_matching(&mut query, scope, &search);
     Ok(query.build_query_scalar().fetch_one(db.sql(scope)).await?)
 }

@@ -26,17 +26,18 @@ pub(in crate::graphql) struct HitConnection {
 }
 
 impl HitConnection {
-    /// Loads the rows of a page in one statement. A row that vanished meanwhile is left out.
+    /// Loads the rows that the page does not bring along, in one statement. A row that vanished meanwhile is left out.
     pub(in crate::graphql) async fn load(
         ctx: &Context<'_>,
         mut page: HitPage,
         countable: Option<Countable>,
     ) -> Result<Self> {
-        let ids: Vec<NodeId> = page.hits.iter().map(|hit| hit.id).collect();
-        let contents = match ids.is_empty() {
-            true => HashMap::new(),
-            false => ctx.services().contents(ctx.viewer(), &ids).await?,
-        };
+        let mut contents = std::mem::take(&mut page.contents);
+        let ids = page.hits.iter().map(|hit| hit.id);
+        let missing: Vec<NodeId> = ids.filter(|id| !contents.contains_key(id)).collect();
+        if !missing.is_empty() {
+            contents.extend(ctx.services().contents(ctx.viewer(), &missing).await?);
+        }
         let rows = page.hits.into_iter().zip(page.cursors);
         (page.hits, page.cursors) = rows.filter(|(hit, _)| contents.contains_key(&hit.id)).unzip();
         Ok(Self { page, contents, countable })

@@ -20,7 +20,7 @@ use crate::rank::{Fused, SemanticRatio, fuse};
 use crate::service::page::{Order, Page};
 use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
-use crate::store::search::Nearest;
+use crate::store::search::{Nearest, Reads};
 use crate::store::{embedding, text};
 
 /// The fusion of the bundled space, chosen by measurement; see ARCHITECTURE.md.
@@ -202,8 +202,10 @@ impl Services {
                 filter: &plan.input.filter,
                 exclude: &[],
                 limit: as_limit(size),
+                reads: Reads::Ids,
             };
             let (found, strategy) = self.nearest(plan.scope, &search).await?;
+            let found = found.candidates;
             if strategy == SearchStrategy::Hnsw {
                 leg.strategy = strategy;
             }

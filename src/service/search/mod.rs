@@ -14,7 +14,7 @@ use super::spaces::model_key;
 use super::{Error, Result, Services};
 use crate::model::hit::{Candidate, Hit, Part, SearchStrategy, Why};
 use crate::model::{Filter, Kind, Scope, Space, Viewer, limits};
-use crate::store::search::{self, Bounded, Nearest};
+use crate::store::search::{self, Bounded, Found, Nearest};
 
 /// Which page is wanted, as the client says it.
 #[derive(Debug, Clone, Default)]
@@ -27,14 +27,14 @@ pub struct Paging {
 /// Beyond this many results an exact scan is faster than a long walk through the index.
 const MAX_APPROXIMATE: usize = 1_000;
 
-/// The rows nearest to a vector, best first, and how they were found. The list is short only where
-/// no more rows match.
 impl Services {
+    /// The rows nearest to a vector, best first, and how they were found. The list is short only where
+    /// no more rows match.
     pub(super) async fn nearest(
         &self,
         scope: Scope,
         search: &Nearest<'_>,
-    ) -> Result<(Vec<Candidate>, SearchStrategy)> {
+    ) -> Result<(Found, SearchStrategy)> {
         let policy = self.settings.index;
         let leaf = self.leaf_state(search.space, search.kind).await?;
         let wanted = usize::try_from(search.limit).unwrap_or(usize::MAX);
@@ -46,12 +46,12 @@ impl Services {
             !search.filter.is_none() || (leaf.has_owned_rows && scope != Scope::system());
         if is_narrowed {
             let bounded = search::exact_if_few(&self.db, scope, search, policy.exact_rows).await?;
-            if let Bounded::Found(found) = bounded {
-                return Ok((found, SearchStrategy::Exact));
+            if let Bounded::Found(candidates) = bounded {
+                return Ok((Found { candidates, ..Found::default() }, SearchStrategy::Exact));
             }
         }
         let found = search::approximate(&self.db, scope, search).await?;
-        if found.len() >= wanted {
+        if found.candidates.len() >= wanted {
             return Ok((found, SearchStrategy::Hnsw));
         }
         // The index ran out of its limits before enough rows passed: compare them all instead.

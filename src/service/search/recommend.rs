@@ -21,7 +21,7 @@ use crate::rank::{mmr, recommend};
 use crate::service::page::{Order, Page};
 use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
-use crate::store::search::Nearest;
+use crate::store::search::{Nearest, Reads};
 use crate::store::{content, embedding};
 
 /// Liked examples that propose candidates of their own under the best-score strategy.
@@ -203,11 +203,14 @@ impl Services {
         steering: &Steering,
         direction: &[f32],
     ) -> Result<HitPage> {
-        let search = plan.nearest(direction, plan.page.reach());
+        let reads = plan.page.reads();
+        let search = Nearest { reads, ..plan.nearest(direction, plan.page.reach()) };
         let (mut found, strategy) = self.nearest(plan.scope, &search).await?;
-        plan.keep_similar(&mut found);
-        let hits = found.into_iter().enumerate().map(|(index, hit)| semantic_hit(index + 1, hit));
-        let mut page = plan.page.cut(hits.collect(), Order::ByScore, plan.info(strategy));
+        plan.keep_similar(&mut found.candidates);
+        let ranked = found.candidates.into_iter().enumerate();
+        let hits = ranked.map(|(index, hit)| semantic_hit(index + 1, hit)).collect();
+        let mut page = plan.page.cut(hits, Order::ByScore, plan.info(strategy));
+        page.contents = found.contents;
         if steering.names != [None] {
             self.explain(plan, steering, &mut page.hits).await?;
         }
@@ -245,7 +248,8 @@ impl Services {
         let mut strategy = SearchStrategy::Exact;
         let mut complete = true;
         for proposer in &proposers {
-            let (mut found, how) = self.nearest(plan.scope, &plan.nearest(proposer, size)).await?;
+            let (found, how) = self.nearest(plan.scope, &plan.nearest(proposer, size)).await?;
+            let mut found = found.candidates;
             complete &= found.len() < size;
             plan.keep_similar(&mut found);
             if how == SearchStrategy::Hnsw {
@@ -303,6 +307,7 @@ impl Plan<'_> {
             filter: &self.input.filter,
             exclude: &self.exclude,
             limit: as_limit(count),
+            reads: Reads::Ids,
         }
     }
 

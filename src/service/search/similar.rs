@@ -62,10 +62,13 @@ impl Services {
             filter: &input.filter,
             exclude,
             limit: as_limit(page.reach()),
+            reads: page.reads(),
         };
-        let (mut found, strategy) = self.nearest(scope, &search).await?;
-        found.retain(|candidate| input.min_similarity.is_none_or(|least| candidate.score >= least));
-        let hits = found.into_iter().enumerate().map(|(index, hit)| semantic_hit(index + 1, hit));
+        let (found, strategy) = self.nearest(scope, &search).await?;
+        let mut candidates = found.candidates;
+        candidates.retain(|hit| input.min_similarity.is_none_or(|least| hit.score >= least));
+        let ranked = candidates.into_iter().enumerate();
+        let hits = ranked.map(|(index, hit)| semantic_hit(index + 1, hit)).collect();
         let took_ms = started.elapsed().as_secs_f64() * 1_000.0;
         let info = SearchInfo {
             space: Some(space.name),
@@ -74,7 +77,7 @@ impl Services {
             degraded: false,
             took_ms,
         };
-        Ok(page.cut(hits.collect(), Order::ByScore, info))
+        Ok(HitPage { contents: found.contents, ..page.cut(hits, Order::ByScore, info) })
     }
 
     /// The rows most similar to each of several rows, each list as [`Services::similar`] begins.
@@ -158,6 +161,7 @@ impl Services {
         };
         Ok(HitPage {
             hits: Vec::new(),
+            contents: HashMap::new(),
             cursors: Vec::new(),
             has_next_page: false,
             has_previous_page: false,

@@ -11,7 +11,7 @@ use crate::rank::toplist;
 use crate::service::search::checked_query;
 use crate::service::{Error, Result, Services};
 use crate::store::content;
-use crate::store::search::Nearest;
+use crate::store::search::{Nearest, Reads};
 
 /// A comparison of two spaces.
 #[derive(Debug, Clone)]
@@ -62,8 +62,9 @@ impl Services {
         let Some(vector) = self.query_vector(space, query).await? else { return Ok(Vec::new()) };
         let limit = i64::try_from(first).unwrap_or(i64::MAX);
         let filter = &Filter::none();
-        let search = Nearest { space, kind, vector: &vector, filter, exclude: &[], limit };
-        Ok(self.nearest(scope, &search).await?.0)
+        let reads = Reads::Ids;
+        let search = Nearest { space, kind, vector: &vector, filter, exclude: &[], limit, reads };
+        Ok(self.nearest(scope, &search).await?.0.candidates)
     }
 
     async fn compared(
