@@ -28,9 +28,10 @@ pub async fn vectors(
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<Vector, _>(1)?.to_vec()))).collect()
 }
 
-/// Refreshes what the planner knows of a leaf and of the content tables.
+/// Refreshes what the planner knows of a leaf and of the content tables. What somebody else maintains
+/// at the moment is skipped: a build of an index waits for whoever waits for it, and one would be ended.
 pub async fn analyze(db: &Db, scope: Scope, space: &Space, kind: Kind) -> Result<()> {
-    let statement = format!("ANALYZE content, {kind}, {}", space.leaf(kind));
+    let statement = format!("ANALYZE (SKIP_LOCKED) content, {kind}, {}", space.leaf(kind));
     sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(db.sql(scope)).await?;
     Ok(())
 }
