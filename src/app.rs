@@ -279,6 +279,10 @@ impl App {
             })),
             RunsWorker::No => None,
         };
+        let accountant = tokio::spawn({
+            let (services, stop) = (self.services.clone(), stop.clone());
+            async move { services.keep_recording_usage(stop).await }
+        });
         let stopped = until(stop.clone());
         let server = axum::serve(listener, router).with_graceful_shutdown(stopped).into_future();
         let deadline = async {
@@ -293,6 +297,11 @@ impl App {
         if let Some(worker) = worker {
             drop(tokio::time::timeout(SHUTDOWN, worker).await);
         }
+        let last = async {
+            drop(accountant.await);
+            self.services.record_usage().await;
+        };
+        drop(tokio::time::timeout(SHUTDOWN, last).await);
         drop(tokio::time::timeout(SHUTDOWN, self.services.db().close()).await);
         outcome
     }

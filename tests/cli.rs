@@ -17,3 +17,5 @@ mod real_data;
 mod serve;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/usage.rs"]
+mod usage;

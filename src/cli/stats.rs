@@ -21,7 +21,9 @@ pub(super) struct Stats {
 }
 
 const QUERY: &str = "{ stats { kinds { kind rows embedded space dimensions hasIndex } pendingTasks failedTasks \
-    database { serverVersion pgvectorVersion sizeBytes tables { name rows tableBytes indexBytes } } } }";
+    database { serverVersion pgvectorVersion sizeBytes tables { name rows tableBytes indexBytes } } \
+    usage { day space backend model requests texts tokens truncated cost } \
+    queryCache { hits misses hitRate entries bytes capacityBytes } } }";
 
 pub(super) async fn run(command: Stats, config: Config) -> CliResult {
     let client = Client::find(command.target, config).await?;
@@ -50,9 +52,24 @@ pub(super) async fn run(command: Stats, config: Config) -> CliResult {
         number(&stats["pendingTasks"]),
         number(&stats["failedTasks"])
     ))?;
+    for usage in stats["usage"].as_array().into_iter().flatten() {
+        output::text(&spent(usage))?;
+    }
     let database = &stats["database"];
     let size = output::size(database["sizeBytes"].as_i64().unwrap_or(0));
     let (server, pgvector) = (text(&database["serverVersion"]), text(&database["pgvectorVersion"]));
     output::text(&format!("database   PostgreSQL {server}, pgvector {pgvector}, {size}"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a day cost, in one line.
+fn spent(usage: &Value) -> String {
+    let number = |field: &str| output::grouped(usage[field].as_i64().unwrap_or(0));
+    let text = |field: &str| usage[field].as_str().unwrap_or_default().to_owned();
+    let cost = usage["cost"].as_f64().unwrap_or(0.0);
+    let (day, space) = (text("day"), text("space"));
+    let (requests, texts, tokens) = (number("requests"), number("texts"), number("tokens"));
+    format!(
+        "usage      {day}  {space:<24} {requests} requests, {texts} texts, {tokens} tokens, ${cost:.4}"
+    )
 }

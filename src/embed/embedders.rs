@@ -124,4 +124,12 @@ impl Embedders {
             })
             .collect()
     }
+
+    /// Takes back what [`Self::take_usage`] gave and could not be written down.
+    pub fn give_back(&self, key: &ModelKey, usage: Usage) {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(meter) = made.get(key).and_then(|embedder| embedder.meter()) {
+            meter.add(usage);
+        }
+    }
 }

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 pub use cache::CacheStats;
 pub use embedders::Embedders;
 pub use error::Error;
-pub use local::LocalEmbedder;
+pub use local::{LocalEmbedder, onnx_runtime};
 pub use openai::{OpenAiEmbedder, Pace, Patience};
 pub use settings::{LocalSettings, OpenAiSettings, Settings};
 pub use static_model::StaticEmbedder;
@@ -32,10 +32,10 @@ pub trait Embedder: Send + Sync {
     fn description(&self) -> &Description;
 
     /// One embedding per text, in order; none for no texts. The vector of a text does not depend on the
-    /// texts beside it.
+    /// texts beside it. A text of white space alone has no vector.
     async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Embedding>, Error>;
 
-    /// The vector of a search text.
+    /// The vector of a search text; none for white space alone.
     async fn embed_query(&self, text: &str) -> Result<Embedding, Error>;
 
     /// Tokens of each text as the model counts them, also those beyond what it reads.

@@ -1,18 +1,10 @@
 //! What the catalogue holds and what it takes.
 
+use chrono::NaiveDate;
+
 use super::{Kind, NodeId, Space};
 
-/// Rows, vectors, sizes and queue, as one viewer may see them.
-#[derive(Debug, Clone)]
-pub struct Stats {
-    pub kinds: Vec<KindStats>,
-    pub pending_tasks: i64,
-    pub failed_tasks: i64,
-    /// Only for administrators.
-    pub database: Option<DatabaseStats>,
-}
-
-/// One kind's part of [`Stats`].
+/// Rows and vectors of one kind, as one viewer may see them.
 #[derive(Debug, Clone)]
 pub struct KindStats {
     pub kind: Kind,
@@ -29,6 +21,25 @@ pub struct FailedTask {
     pub id: NodeId,
     pub attempts: i32,
     pub message: String,
+}
+
+/// What was spent on a day for a space.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UsageDay {
+    /// In UTC.
+    pub day: NaiveDate,
+    /// Its name; the space may be gone.
+    pub space: String,
+    pub backend: String,
+    pub model: String,
+    /// Those that failed included.
+    pub requests: i64,
+    pub texts: i64,
+    pub tokens: i64,
+    /// Texts that were cut off.
+    pub truncated: i64,
+    /// US dollars.
+    pub cost: f64,
 }
 
 /// What the database says of itself.

@@ -2,6 +2,7 @@
 //!
 //! A new fusion is a file here, a variant of [`Fusion`] and an arm in [`fuse`].
 
+pub mod correlation;
 pub mod mmr;
 mod reciprocal_rank;
 pub mod recommend;

@@ -10,6 +10,7 @@ mod search;
 mod spaces;
 mod stats;
 mod tiers;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use search::{HybridInput, Paging, RecommendInput, SimilarInput};
 pub use spaces::IndexPolicy;
 pub use tiers::Tiers;
 
+pub use crate::embed::CacheStats;
 use crate::embed::{Embedder, Embedders};
 use crate::model::song::Template;
 use crate::model::viewer::AnonymousReads;

@@ -2,25 +2,39 @@
 
 use super::{Result, Services};
 use crate::model::content::EmbeddingStatus;
-use crate::model::stats::{FailedTask, KindStats, Stats};
+use crate::model::stats::{DatabaseStats, FailedTask, KindStats};
 use crate::model::{Filter, Kind, NodeId, Viewer};
 use crate::store::{content, health, search, stats, task};
 use std::collections::HashMap;
 
 impl Services {
-    /// Counts what the viewer may see; administrators see the database as well.
-    pub async fn stats(&self, viewer: Viewer) -> Result<Stats> {
-        let scope = self.reading(viewer)?;
+    /// Turns away a viewer who may not ask for statistics.
+    pub fn check_stats(&self, viewer: Viewer) -> Result<()> {
+        self.reading(viewer).map(drop)
+    }
+
+    /// Counts the rows and vectors that the viewer may see.
+    pub async fn all_kind_stats(&self, viewer: Viewer) -> Result<Vec<KindStats>> {
         let mut kinds = Vec::with_capacity(Kind::ALL.len());
         for kind in Kind::ALL {
             kinds.push(self.kind_stats(viewer, kind).await?);
         }
-        let (pending_tasks, failed_tasks) = task::counts(&self.db, scope).await?;
-        let database = match viewer.is_admin() {
-            true => Some(stats::database(&self.db, scope).await?),
-            false => None,
-        };
-        Ok(Stats { kinds, pending_tasks, failed_tasks, database })
+        Ok(kinds)
+    }
+
+    /// How many texts wait to be embedded, and how many could not be.
+    pub async fn queue_counts(&self, viewer: Viewer) -> Result<(i64, i64)> {
+        let scope = self.reading(viewer)?;
+        Ok(task::counts(&self.db, scope).await?)
+    }
+
+    /// What the database says of itself; `None` unless the viewer is an administrator.
+    pub async fn database_stats(&self, viewer: Viewer) -> Result<Option<DatabaseStats>> {
+        let scope = self.reading(viewer)?;
+        match viewer.is_admin() {
+            true => Ok(Some(stats::database(&self.db, scope).await?)),
+            false => Ok(None),
+        }
     }
 
     async fn kind_stats(&self, viewer: Viewer, kind: Kind) -> Result<KindStats> {

@@ -24,6 +24,7 @@ pub mod stats;
 pub mod task;
 pub mod text;
 pub mod tier;
+pub mod usage;
 pub mod user;
 
 pub use connect::{Options, Server, connect, migrate, rollback_all};

@@ -11,6 +11,8 @@
     reason = "a test that cannot go on says so and ends; its texts are made once"
 )]
 
+#[path = "../support/openai_server.rs"]
+mod openai_server;
 mod support;
 
 mod access;
@@ -22,6 +24,7 @@ mod ingest;
 mod lifecycle;
 mod masking;
 mod nodes;
+mod openai;
 mod paging;
 mod queue;
 mod recall;

@@ -84,3 +84,28 @@ async fn one_space_answers_for_every_kind() {
         answer.assert_error("INVALID_ARGUMENT", &["`space`", name]);
     }
 }
+
+#[tokio::test]
+async fn only_what_is_asked_for_is_counted() {
+    let app = TestApp::with_songs().await;
+    // Whoever looks at vectors now meets an error.
+    app.sql("ALTER TABLE embedding RENAME COLUMN content_id TO content_away").await;
+    let answer = app.as_admin().ask("{ stats { pendingTasks failedTasks } }").await;
+    assert_eq!(answer["stats"], json!({ "pendingTasks": 0, "failedTasks": 0 }));
+    let answer = app.as_admin().ask("{ stats { database { sizeBytes } } }").await;
+    assert!(answer["stats"]["database"]["sizeBytes"].is_i64());
+    let answer = app.as_admin().ask("{ stats { kinds { embedded } } }").await;
+    answer.assert_error("INTERNAL", &["internal error"]);
+}
+
+#[tokio::test]
+async fn a_model_that_costs_nothing_leaves_no_usage() {
+    let app = TestApp::with_songs().await;
+    app.anonymous().ask("{ recommend(query: \"metal\") { nodes { id } } }").await.data();
+    let answer = app
+        .as_admin()
+        .ask("{ stats { usage { day } queryCache { hits misses hitRate entries } } }")
+        .await;
+    let unused = json!({ "hits": 0, "misses": 0, "hitRate": null, "entries": 0 });
+    assert_eq!(answer["stats"], json!({ "usage": [], "queryCache": unused }));
+}

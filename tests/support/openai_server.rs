@@ -345,24 +345,18 @@ fn checked_tokens(texts: &[String]) -> Result<(), String> {
     if bytes <= MAX_TOKENS {
         return Ok(());
     }
-    let longest = texts.iter().map(|text| tokens(text, MAX_TOKENS)).max().unwrap_or(0);
-    if longest > MAX_TOKENS {
-        return Err(format!("a text of {longest} tokens"));
-    }
-    if bytes > MAX_REQUEST_TOKENS {
-        let sum: usize = texts.iter().map(|text| tokens(text, 0)).sum();
-        if sum > MAX_REQUEST_TOKENS {
-            return Err(format!("{sum} tokens"));
-        }
-    }
-    Ok(())
-}
-
-/// Tokens of a text; its bytes where they are not more than needs no counting.
-fn tokens(text: &str, uncounted: usize) -> usize {
-    match text.len() {
+    let uncounted = if bytes > MAX_REQUEST_TOKENS { 0 } else { MAX_TOKENS };
+    let counts = texts.iter().map(|text| match text.len() {
         bytes if bytes <= uncounted => bytes,
         _ => tiktoken_rs::cl100k_base_singleton().count_ordinary(text),
+    });
+    let counts: Vec<usize> = counts.collect();
+    if let Some(longest) = counts.iter().max().filter(|count| **count > MAX_TOKENS) {
+        return Err(format!("a text of {longest} tokens"));
+    }
+    match counts.iter().sum::<usize>() {
+        sum if sum > MAX_REQUEST_TOKENS => Err(format!("{sum} tokens")),
+        _ => Ok(()),
     }
 }
 

@@ -36,12 +36,13 @@ const WITHOUT_CONDITION: [(&str, &str, &str); 10] = [
 ];
 
 /// Where work is done that no viewer asked for.
-const SYSTEM: [(&str, &str); 7] = [
+const SYSTEM: [(&str, &str); 8] = [
     ("src/worker/mod.rs", "embeds everybody's rows"),
     ("src/worker/batch.rs", "embeds everybody's rows"),
     ("src/service/tiers.rs", "keeps the space of the bundled model"),
     ("src/service/spaces.rs", "keeps spaces, indexes and statistics"),
     ("src/service/stats.rs", "asks the database whether it answers"),
+    ("src/service/usage.rs", "writes down what the process spent"),
     ("src/service/search/mod.rs", "compares: whoever sees everything needs no narrowing"),
     ("src/cli/doctor.rs", "asks the database for its version"),
 ];

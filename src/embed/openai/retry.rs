@@ -124,7 +124,7 @@ mod tests {
         assert!(!queries.allows(Duration::from_secs(3), None));
         let deadline = Some(Instant::now() + Duration::from_millis(900));
         assert!(queries.allows(Duration::from_millis(100), deadline));
-        assert!(!queries.allows(Duration::from_millis(1_000), deadline));
+        assert!(!queries.allows(Duration::from_secs(1), deadline));
     }
 
     proptest! {

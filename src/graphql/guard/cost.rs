@@ -62,6 +62,7 @@ const PRICES: &[Price] = &[
     price("totalCount", 5, Size::Scalar),
     price("embeddingSpaces", 2, Size::List("first", 10)),
     price("failedTasks", 2, Size::List("first", 20)),
+    price("usage", 2, Size::List("first", 30)),
     price("vectors", 2, Size::Scalar),
     price("kinds", 0, Size::List("first", 6)),
     price("tables", 0, Size::List("first", 100)),

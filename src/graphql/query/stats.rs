@@ -12,8 +12,10 @@ pub(in crate::graphql) struct StatsQuery;
 #[Object]
 impl StatsQuery {
     /// What the catalogue holds, as far as you may see it.
+    #[expect(clippy::unused_async, reason = "a resolver is asynchronous")]
     async fn stats(&self, ctx: &Context<'_>) -> Result<Stats> {
-        Ok(ctx.services().stats(ctx.viewer()).await?.into())
+        ctx.services().check_stats(ctx.viewer())?;
+        Ok(Stats::default())
     }
 
     /// Texts that could not be embedded, latest first. For administrators.

@@ -281,6 +281,10 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
         .unwrap();
     runtime.block_on(async {
         let mut app = App::build(config(&plan.arguments, &database), None).await.unwrap();
+        if plan.arguments.iter().any(|argument| argument == "--embedder") {
+            app.services = in_own_space(&app.services).await;
+            app.schema = graphql::schema(app.services.clone());
+        }
         if let Some(wrap) = plan.wrap {
             let embedder = wrap(app.services.embedder().clone());
             app.services = wrapped(&app.services, &embedder, plan.has_tiers).await;
@@ -325,6 +329,17 @@ async fn wrapped(services: &Services, embedder: &Arc<dyn Embedder>, has_tiers: b
     tx.commit().await.unwrap();
     // What is known of spaces is remembered for a while.
     start().await
+}
+
+/// Services whose own model answers for every kind, instead of the one that the template was made with.
+async fn in_own_space(services: &Services) -> Services {
+    let mut tx = services.db().begin(Scope::system()).await.unwrap();
+    let forget = "DELETE FROM active_space; DELETE FROM embedding_space";
+    sqlx::raw_sql(forget).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let embedder = services.embedder().clone();
+    let embedders = Embedders::of(services.embedders().settings().clone(), embedder);
+    Services::start(services.db().clone(), embedders, settings()).await.unwrap()
 }
 
 fn config(arguments: &[String], database: &Database) -> Config {

@@ -1,0 +1,199 @@
+//! A loaded model: the graph in ONNX Runtime and its tokenizer, through fastembed.
+
+use std::borrow::Cow;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use fastembed::{
+    EmbeddingModel, ExecutionProviderDispatch, InitOptionsUserDefined, TextEmbedding,
+    TextInitOptions,
+};
+use tokenizers::{PaddingParams, Tokenizer, TruncationParams};
+
+use super::catalogue::{Card, Prefixes};
+use super::engine::{Model, Reading, Role};
+use super::files::ModelFolder;
+use super::runtime;
+use crate::embed::{BoxError, Error, LocalSettings, normalized};
+
+/// Where a model's files come from.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    Folder(ModelFolder),
+    /// The Hugging Face hub, or what the folder has kept of it.
+    Hub(EmbeddingModel, PathBuf),
+}
+
+/// A loaded model.
+pub(super) struct Session {
+    model: TextEmbedding,
+    prefixes: Prefixes,
+    dimensions: usize,
+    /// What is read of a text: the card's number, or less where the tokenizer's files say so.
+    max_tokens: usize,
+    truncation: Option<TruncationParams>,
+    padding: Option<PaddingParams>,
+    /// The token of whatever is not in the vocabulary.
+    unknown: Option<u32>,
+    known_in_prefix: KnownInPrefix,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct KnownInPrefix {
+    query: usize,
+    document: usize,
+}
+
+impl Session {
+    /// Loads the model, from the hub with a bar on a terminal if its files are not here yet.
+    pub(super) fn load(
+        card: &Card,
+        source: &Source,
+        settings: &LocalSettings,
+    ) -> Result<Self, Error> {
+        let environment = runtime::environment(settings.onnx_runtime.as_deref())?;
+        let model = match source {
+            Source::Folder(folder) => {
+                let options = InitOptionsUserDefined::new()
+                    .with_environment(environment)
+                    .with_execution_providers(providers())
+                    .with_max_length(card.max_tokens)
+                    .with_intra_threads(settings.threads);
+                TextEmbedding::try_new_from_user_defined(folder.read(card)?, options)
+                    .map_err(|error| bad_model(&card.name, error))?
+            }
+            Source::Hub(model, cache) => {
+                let options = TextInitOptions::new(model.clone())
+                    .with_environment(environment)
+                    .with_execution_providers(providers())
+                    .with_max_length(card.max_tokens)
+                    .with_intra_threads(settings.threads)
+                    .with_cache_dir(cache.clone())
+                    .with_show_download_progress(std::io::stderr().is_terminal());
+                TextEmbedding::try_new(options).map_err(|error| bad_fetch(&card.name, error))?
+            }
+        };
+        Self::of(model, card)
+    }
+
+    fn of(model: TextEmbedding, card: &Card) -> Result<Self, Error> {
+        let truncation = model.tokenizer.get_truncation().cloned();
+        let padding = model.tokenizer.get_padding().cloned();
+        let max_tokens = truncation.as_ref().map_or(card.max_tokens, |cut| cut.max_length);
+        let unknown =
+            ["[UNK]", "<unk>"].into_iter().find_map(|token| model.tokenizer.token_to_id(token));
+        let mut session = Self {
+            model,
+            prefixes: card.prefixes,
+            dimensions: card.dimensions,
+            max_tokens,
+            truncation,
+            padding,
+            unknown,
+            known_in_prefix: KnownInPrefix::default(),
+        };
+        let known_in =
+            |session: &mut Self, text: &str| session.tokens(text).map(|(_, known)| known);
+        session.known_in_prefix = KnownInPrefix {
+            query: known_in(&mut session, card.prefixes.query.trim_end())?,
+            document: known_in(&mut session, card.prefixes.document.trim_end())?,
+        };
+        Ok(session)
+    }
+
+    /// All tokens of a text with its markers, and how many of them say something.
+    fn tokens(&mut self, text: &str) -> Result<(usize, usize), Error> {
+        // A second tokenizer without limits would take as much memory again, 100 MB in multilingual models.
+        let tokenizer: &mut Tokenizer = &mut self.model.tokenizer;
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(refused)?;
+        let encoding = tokenizer.encode_fast(text, true);
+        tokenizer.with_padding(self.padding.clone());
+        tokenizer.with_truncation(self.truncation.clone()).map_err(refused)?;
+        let encoding = encoding.map_err(refused)?;
+        let marked = encoding.get_ids().iter().zip(encoding.get_special_tokens_mask());
+        let known =
+            marked.filter(|(id, is_marker)| **is_marker == 0 && Some(**id) != self.unknown).count();
+        Ok((encoding.len(), known))
+    }
+
+    fn prefixed<'a>(&self, text: &'a str, role: Role) -> Cow<'a, str> {
+        let prefix = match role {
+            Role::Query => self.prefixes.query,
+            Role::Document => self.prefixes.document,
+        };
+        match prefix.is_empty() {
+            true => Cow::Borrowed(text),
+            false => Cow::Owned(format!("{prefix}{text}")),
+        }
+    }
+}
+
+impl Model for Session {
+    fn read(&mut self, text: &str, role: Role) -> Result<Reading, Error> {
+        let in_prefix = match role {
+            Role::Query => self.known_in_prefix.query,
+            Role::Document => self.known_in_prefix.document,
+        };
+        let prefixed = self.prefixed(text, role);
+        let (tokens, known) = self.tokens(&prefixed)?;
+        Ok(Reading {
+            tokens,
+            read: tokens.min(self.max_tokens),
+            is_known: known > in_prefix && !text.trim().is_empty(),
+        })
+    }
+
+    fn embed(&mut self, texts: &[&str], role: Role) -> Result<Vec<Option<Vec<f32>>>, Error> {
+        let prefixed: Vec<Cow<str>> = texts.iter().map(|text| self.prefixed(text, role)).collect();
+        let vectors = self.model.embed(prefixed, Some(texts.len())).map_err(failed)?;
+        if vectors.len() != texts.len() {
+            return Err(Error::Count { expected: texts.len(), actual: vectors.len() });
+        }
+        vectors.into_iter().map(|vector| normalized(vector, self.dimensions)).collect()
+    }
+}
+
+/// Without an arena memory goes back after each call; with one it stays at what the longest texts took.
+fn providers() -> Vec<ExecutionProviderDispatch> {
+    vec![ort::ep::CPU::default().with_arena_allocator(false).build()]
+}
+
+fn refused(error: BoxError) -> Error {
+    Error::Refused(format!("it cannot be cut into tokens: {error}"))
+}
+
+fn failed(error: fastembed::Error) -> Error {
+    Error::Refused(chain(&error))
+}
+
+fn bad_model(name: &str, error: fastembed::Error) -> Error {
+    Error::Load(format!("the files of `{name}` are not good: {}", chain(&error)).into())
+}
+
+fn bad_fetch(name: &str, error: fastembed::Error) -> Error {
+    use fastembed::Error as E;
+    if !matches!(error, E::ModelRetrieval { .. } | E::Other(_) | E::Io(_)) {
+        return bad_model(name, error);
+    }
+    let message = format!(
+        "`{name}` cannot be fetched from the hub: {}; without a way to it, set `LOCAL_MODEL_DIR` to a folder \
+         with the model's files",
+        chain(&error),
+    );
+    Error::Load(message.into())
+}
+
+/// An error with what caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_message = cause.to_string();
+        if !message.contains(&cause_message) {
+            message = format!("{message}: {cause_message}");
+        }
+        source = cause.source();
+    }
+    message
+}
