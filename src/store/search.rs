@@ -231,7 +231,15 @@ pub async fn count(
     exclude: &[Uuid],
 ) -> Result<i64> {
     let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM ");
-    let search = Nearest { space, kind, vector: &[], filter: narrowed, exclude, limit: 0, reads: Reads::Ids };
+    let search = Nearest {
+        space,
+        kind,
+        vector: &[],
+        filter: narrowed,
+        exclude,
+        limit: 0,
+        reads: Reads::Ids,
+    };
     push_matching(&mut query, scope, &search);
     Ok(query.build_query_scalar().fetch_one(db.sql(scope)).await?)
 }

@@ -136,7 +136,7 @@ impl Held<'_> {
         for (text, embedding) in part.iter().zip(embeddings) {
             match &embedding.vector {
                 Some(vector) => {
-                    done.extend(text.tasks.iter().map(|task| (*task, vector.as_slice())))
+                    done.extend(text.tasks.iter().map(|task| (*task, vector.as_slice())));
                 }
                 None => unknown.extend(text.tasks.iter().copied()),
             }

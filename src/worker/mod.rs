@@ -125,6 +125,7 @@ impl Worker {
             }
             let Some(model) = self.model(lane).await? else { continue };
             let count = self.serve(lane, &model).await?;
+            self.services.record_usage().await;
             if count > 0 {
                 lock(&self.rotation).served(lane);
                 self.services.record_usage().await;

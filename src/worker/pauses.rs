@@ -9,7 +9,7 @@ use crate::model::Space;
 
 /// The first pause; each further one is twice as long.
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// A model that cannot be used, whatever the text.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -36,12 +36,9 @@ struct Stage {
 }
 
 impl Stage {
-    /// `None`, and a word about it, without a server to test against.
-    fn set(test: &str) -> Option<Self> {
-        if std::env::var("TEST_DATABASE_URL").is_err() {
-            println!("skipped: `{test}` needs a PostgreSQL server, see TEST_DATABASE_URL");
-            return None;
-        }
+    /// `None` without a server to test against.
+    fn set() -> Option<Self> {
+        std::env::var_os("TEST_DATABASE_URL")?;
         let plan = Plan { delay: Duration::from_millis(4), ..Plan::default() };
         Some(Self { place: Place::new(), provider: OpenAiServer::with(plan) })
     }
@@ -190,8 +187,10 @@ fn edit(server: &Server, at_work: &Receiver<()>) -> HashMap<usize, usize> {
 
 #[test]
 fn two_hundred_kills_lose_no_text_fail_none_and_repeat_only_what_was_in_flight() {
-    let test = "two_hundred_kills_lose_no_text_fail_none_and_repeat_only_what_was_in_flight";
-    let Some(stage) = Stage::set(test) else { return };
+    let Some(stage) = Stage::set() else {
+        println!("skipped: it needs a PostgreSQL server, see TEST_DATABASE_URL");
+        return;
+    };
     let begun = Instant::now();
     let server = stage.server();
     let songs: Vec<Value> = (0..SONGS).map(|number| song(number, 0)).collect();
@@ -255,9 +254,10 @@ fn was_in_flight(call: &Call, of_worker: &[&Call]) -> bool {
 
 #[test]
 fn a_text_that_kills_the_process_is_given_up_after_five_kills_and_takes_no_other_along() {
-    let test =
-        "a_text_that_kills_the_process_is_given_up_after_five_kills_and_takes_no_other_along";
-    let Some(stage) = Stage::set(test) else { return };
+    let Some(stage) = Stage::set() else {
+        println!("skipped: it needs a PostgreSQL server, see TEST_DATABASE_URL");
+        return;
+    };
     let server = stage.server();
     let mut songs: Vec<Value> = (0..60).map(|number| song(number, 0)).collect();
     songs.push(json!({ "externalId": "60", "title": "Poison", "description": "take 0 of poison" }));

@@ -6,8 +6,7 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Paging, as_limit, calls_for_stand_in, checked_filter, checked_query, checked_share,
-    checked_similarity, pool,
+    Paging, as_limit, checked_filter, checked_query, checked_share, checked_similarity, pool,
 };
 use crate::model::cursor::fingerprint;
 use crate::model::hit::{
@@ -66,21 +65,8 @@ struct Semantic {
 }
 
 impl Services {
-    /// Rows found by full text and by meaning, merged, best first.
-    pub async fn hybrid_search(&self, viewer: Viewer, input: &HybridInput) -> Result<HitPage> {
-        self.with_fresh_spaces(|| self.hybrid_search_once(viewer, input)).await
-    }
-
-    async fn hybrid_search_once(&self, viewer: Viewer, input: &HybridInput) -> Result<HitPage> {
-        let answer = self.hybrid_search_by(viewer, input, Tier::Usual).await;
-        let Err(error) = &answer else { return answer };
-        if self.can_stand_in(input).await? && calls_for_stand_in(error) {
-            return self.hybrid_search_by(viewer, input, Tier::StandIn).await;
-        }
-        answer
-    }
-
-    async fn hybrid_search_by(
+    /// Rows found by full text and by meaning, merged, best first, by the space of a tier.
+    pub(super) async fn hybrid_search_by(
         &self,
         viewer: Viewer,
         input: &HybridInput,
@@ -214,14 +200,6 @@ impl Services {
         leg.found.sort_by(|a, b| best_first((a.score, a.id.id), (b.score, b.id.id)));
         leg.found.truncate(size);
         Ok(leg)
-    }
-
-    /// Whether the bundled model can answer for the kinds instead of the one that answers usually.
-    async fn can_stand_in(&self, input: &HybridInput) -> Result<bool> {
-        match input.kinds.first() {
-            Some(kind) => self.has_stand_in(*kind, input.space.as_deref()).await,
-            None => Ok(false),
-        }
     }
 
     async fn text_leg(&self, plan: &Plan<'_>, size: usize) -> Result<Vec<Candidate>> {

@@ -3,6 +3,7 @@
 mod hybrid;
 mod recommend;
 mod similar;
+mod stand_in;
 
 use uuid::Uuid;
 
@@ -80,16 +81,6 @@ impl Services {
         let embedding = self.embedders.embed_query(&model_key(space)?, text).await?;
         Ok(embedding.vector)
     }
-}
-
-/// Whether the bundled model may answer instead of the usual one: that one is away, or the page before
-/// was not of its space.
-fn calls_for_stand_in(error: &Error) -> bool {
-    if let Error::Embedder(source) = error {
-        let error = source as &dyn std::error::Error;
-        tracing::warn!(error, "Searching by the bundled model: the usual one is away");
-    }
-    matches!(error, Error::Embedder(_) | Error::ForeignCursor)
 }
 
 /// Checks a search text: not blank, not too long, nothing PostgreSQL cannot read.

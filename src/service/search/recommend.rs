@@ -6,8 +6,8 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Paging, as_limit, calls_for_stand_in, checked_filter, checked_query, checked_share,
-    checked_similarity, pool, semantic_hit,
+    Paging, as_limit, checked_filter, checked_query, checked_share, checked_similarity, pool,
+    semantic_hit,
 };
 use crate::model::content::{ContentOrder, Direction, OrderField};
 use crate::model::cursor::fingerprint;
@@ -64,22 +64,8 @@ struct Plan<'a> {
 }
 
 impl Services {
-    /// Rows that suit what was asked for, best first.
-    pub async fn recommend(&self, viewer: Viewer, input: &RecommendInput) -> Result<HitPage> {
-        self.with_fresh_spaces(|| self.recommend_once(viewer, input)).await
-    }
-
-    async fn recommend_once(&self, viewer: Viewer, input: &RecommendInput) -> Result<HitPage> {
-        let answer = self.recommend_by(viewer, input, Tier::Usual).await;
-        let Err(error) = &answer else { return answer };
-        if self.has_stand_in(input.kind, input.space.as_deref()).await? && calls_for_stand_in(error)
-        {
-            return self.recommend_by(viewer, input, Tier::StandIn).await;
-        }
-        answer
-    }
-
-    async fn recommend_by(
+    /// Rows that suit what was asked for, best first, by the space of a tier.
+    pub(super) async fn recommend_by(
         &self,
         viewer: Viewer,
         input: &RecommendInput,
