@@ -347,7 +347,8 @@ async fn wrapped(
     let promote =
         "WITH held AS (INSERT INTO space_kind (space_id, kind, state, started_at, finished_at)
             SELECT embedding_space.id, active_space.kind, 'current', now(), now()
-            FROM embedding_space, active_space WHERE name = $1 ON CONFLICT DO NOTHING)
+            FROM embedding_space, active_space WHERE name = $1
+            ON CONFLICT (space_id, kind) DO UPDATE SET state = 'current')
         UPDATE active_space SET previous_space_id = space_id, space_id = embedding_space.id
         FROM embedding_space WHERE name = $1";
     let model = &embedder.description().model;
