@@ -104,7 +104,7 @@ async fn load(connection: &mut PgConnection, table: &str, bytes: Vec<u8>) -> Res
     Ok(())
 }
 
-/// The index of `store::embedding::build_index` with the program's default settings.
+/// The index of `store::index::build` with the program's default settings.
 async fn build_index(target: &mut Catalogue) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let leaf = &target.leaf;

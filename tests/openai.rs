@@ -38,11 +38,12 @@ fn settings(server: &OpenAiServer) -> OpenAiSettings {
     }
 }
 
-/// Waits of milliseconds, so that tests need no time for them.
+/// Waits of milliseconds, so that tests need no time for them, and all the time for an answer.
 fn quick() -> Pace {
     let mut pace = Pace::default();
     pace.documents.first_wait = Duration::from_millis(2);
     pace.queries.first_wait = Duration::from_millis(2);
+    pace.queries.budget = Some(PATIENCE);
     pace
 }
 

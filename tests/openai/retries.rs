@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use kindred::embed::{Embedder, Error, OpenAiEmbedder, OpenAiSettings};
+use kindred::embed::{Embedder, Error, OpenAiEmbedder, OpenAiSettings, Pace};
 
 use crate::openai_server::{Call, Fault, OpenAiServer};
-use crate::{embedder, quick, settings, texts};
+use crate::{embedder, paced, quick, settings, texts};
 
 async fn documents(embedder: &OpenAiEmbedder) -> Result<usize, Error> {
     embedder.embed_documents(&texts(&["quiet piano"])).await.map(|found| found.len())
@@ -68,7 +68,7 @@ async fn nobody_comes_before_the_time_that_the_provider_asked_for() {
 #[tokio::test]
 async fn the_time_that_was_asked_for_holds_for_every_caller() {
     let server = OpenAiServer::start();
-    let (first, second) = (embedder(&server), embedder(&server));
+    let (first, second) = (embedder(&server), paced(&server, Pace::default()));
     server.script([Fault::RateLimited(Some("2".to_owned()))]);
     let waiting = tokio::spawn(async move { documents(&first).await.unwrap() });
     let started = Instant::now();
@@ -83,7 +83,7 @@ async fn the_time_that_was_asked_for_holds_for_every_caller() {
         error = second.embed_query("quiet piano").await;
     }
     let asked = error.unwrap_err().retry_after().unwrap();
-    assert!(asked > Duration::from_millis(1_000) && asked <= Duration::from_secs(2), "{asked:?}");
+    assert!(asked > Duration::from_secs(1) && asked <= Duration::from_secs(2), "{asked:?}");
     let (known, sent) = (Instant::now(), server.requests());
     let others = (0..6).map(|_| {
         let second = second.clone();
@@ -105,7 +105,7 @@ async fn a_long_wait_is_handed_to_the_caller() {
     for _ in 0..3 {
         let error = documents(&embedder).await.unwrap_err();
         let asked = error.retry_after().unwrap();
-        assert!(asked > Duration::from_secs(3_590) && asked <= Duration::from_secs(3_600));
+        assert!(asked > Duration::from_secs(3_590) && asked <= Duration::from_hours(1));
         assert!(error.is_transient());
     }
     assert_eq!(server.requests(), 1, "the provider was asked again before its time");
@@ -118,7 +118,7 @@ async fn a_date_of_http_is_understood() {
     let date = until.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     server.always(Fault::RateLimited(Some(date)));
     let asked = documents(&embedder(&server)).await.unwrap_err().retry_after().unwrap();
-    assert!(asked > Duration::from_secs(3_590) && asked <= Duration::from_secs(3_600));
+    assert!(asked > Duration::from_secs(3_590) && asked <= Duration::from_hours(1));
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_search_is_answered_within_a_second_while_the_provider_hangs() {
     for fault in [Fault::Hang, Fault::Drip] {
         let server = OpenAiServer::start();
         server.always(fault.clone());
-        let embedder = embedder(&server);
+        let embedder = paced(&server, Pace::default());
         let started = Instant::now();
         let error = embedder.embed_query("quiet piano").await.unwrap_err();
         assert!(error.is_transient());
