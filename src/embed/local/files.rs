@@ -36,8 +36,8 @@ impl ModelFolder {
         let found = if own.is_dir() { own } else { folder.to_path_buf() };
         if !found.join(GRAPH).is_file() {
             let (folder, own) = (folder.display(), folder.join(name));
-            let message =
-                format!("`{GRAPH}` is missing: neither `{}` nor `{folder}` has it", own.display(),);
+            let own = own.display();
+            let message = format!("`{GRAPH}` is missing: neither `{own}` nor `{folder}` has it");
             return Err(Error::Load(message.into()));
         }
         for file in [TOKENIZER, CONFIG, SPECIAL_TOKENS, TOKENIZER_CONFIG] {
@@ -108,16 +108,12 @@ impl ModelFolder {
         let mut model = UserDefinedEmbeddingModel::new(self.bytes(GRAPH)?, tokenizer)
             .with_quantization(card.quantization);
         model.pooling.clone_from(&card.pooling);
-        model.output_key = self.output_key(card);
+        model.output_key = output_key(card);
         for name in self.weights(card) {
             let bytes = self.bytes(&name)?;
             model = model.with_external_initializer(name, bytes);
         }
         Ok(model)
-    }
-
-    fn output_key(&self, card: &Card) -> Option<OutputKey> {
-        card.known.as_ref().and_then(|model| catalogue::graph_of(model).0)
     }
 
     /// Files beside the graph that hold weights: what the hub's copy has, as far as it is here.
@@ -148,4 +144,9 @@ impl ModelFolder {
     fn bad(&self, file: &str, what: &str) -> Error {
         Error::Load(format!("`{}` {what}", self.0.join(file).display()).into())
     }
+}
+
+/// Which of a graph's outputs is meant, where there are several.
+fn output_key(card: &Card) -> Option<OutputKey> {
+    card.known.as_ref().and_then(|model| catalogue::graph_of(model).0)
 }

@@ -60,7 +60,7 @@ impl Session {
                     .with_max_length(card.max_tokens)
                     .with_intra_threads(settings.threads);
                 TextEmbedding::try_new_from_user_defined(folder.read(card)?, options)
-                    .map_err(|error| bad_model(&card.name, error))?
+                    .map_err(|error| bad_model(&card.name, &error))?
             }
             Source::Hub(model, cache) => {
                 let options = TextInitOptions::new(model.clone())
@@ -70,7 +70,7 @@ impl Session {
                     .with_intra_threads(settings.threads)
                     .with_cache_dir(cache.clone())
                     .with_show_download_progress(std::io::stderr().is_terminal());
-                TextEmbedding::try_new(options).map_err(|error| bad_fetch(&card.name, error))?
+                TextEmbedding::try_new(options).map_err(|error| bad_fetch(&card.name, &error))?
             }
         };
         Self::of(model, card)
@@ -106,11 +106,11 @@ impl Session {
         // A second tokenizer without limits would take as much memory again, 100 MB in multilingual models.
         let tokenizer: &mut Tokenizer = &mut self.model.tokenizer;
         tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(refused)?;
+        tokenizer.with_truncation(None).map_err(|error| refused(&error))?;
         let encoding = tokenizer.encode_fast(text, true);
         tokenizer.with_padding(self.padding.clone());
-        tokenizer.with_truncation(self.truncation.clone()).map_err(refused)?;
-        let encoding = encoding.map_err(refused)?;
+        tokenizer.with_truncation(self.truncation.clone()).map_err(|error| refused(&error))?;
+        let encoding = encoding.map_err(|error| refused(&error))?;
         let marked = encoding.get_ids().iter().zip(encoding.get_special_tokens_mask());
         let known =
             marked.filter(|(id, is_marker)| **is_marker == 0 && Some(**id) != self.unknown).count();
@@ -146,7 +146,8 @@ impl Model for Session {
 
     fn embed(&mut self, texts: &[&str], role: Role) -> Result<Vec<Option<Vec<f32>>>, Error> {
         let prefixed: Vec<Cow<str>> = texts.iter().map(|text| self.prefixed(text, role)).collect();
-        let vectors = self.model.embed(prefixed, Some(texts.len())).map_err(failed)?;
+        let vectors =
+            self.model.embed(prefixed, Some(texts.len())).map_err(|error| failed(&error))?;
         if vectors.len() != texts.len() {
             return Err(Error::Count { expected: texts.len(), actual: vectors.len() });
         }
@@ -159,19 +160,19 @@ fn providers() -> Vec<ExecutionProviderDispatch> {
     vec![ort::ep::CPU::default().with_arena_allocator(false).build()]
 }
 
-fn refused(error: BoxError) -> Error {
+fn refused(error: &BoxError) -> Error {
     Error::Refused(format!("it cannot be cut into tokens: {error}"))
 }
 
-fn failed(error: fastembed::Error) -> Error {
-    Error::Refused(chain(&error))
+fn failed(error: &fastembed::Error) -> Error {
+    Error::Refused(chain(error))
 }
 
-fn bad_model(name: &str, error: fastembed::Error) -> Error {
-    Error::Load(format!("the files of `{name}` are not good: {}", chain(&error)).into())
+fn bad_model(name: &str, error: &fastembed::Error) -> Error {
+    Error::Load(format!("the files of `{name}` are not good: {}", chain(error)).into())
 }
 
-fn bad_fetch(name: &str, error: fastembed::Error) -> Error {
+fn bad_fetch(name: &str, error: &fastembed::Error) -> Error {
     use fastembed::Error as E;
     if !matches!(error, E::ModelRetrieval { .. } | E::Other(_) | E::Io(_)) {
         return bad_model(name, error);
@@ -179,7 +180,7 @@ fn bad_fetch(name: &str, error: fastembed::Error) -> Error {
     let message = format!(
         "`{name}` cannot be fetched from the hub: {}; without a way to it, set `LOCAL_MODEL_DIR` to a folder \
          with the model's files",
-        chain(&error),
+        chain(error),
     );
     Error::Load(message.into())
 }

@@ -115,13 +115,13 @@ impl Documents {
 /// A call for the number of tokens of documents.
 pub(super) struct Counts {
     texts: Vec<String>,
-    counts: Vec<usize>,
+    tokens: Vec<usize>,
     answer: Answer<Vec<usize>>,
 }
 
 impl Counts {
     pub(super) fn new(texts: &[String], answer: Answer<Vec<usize>>) -> Self {
-        Self { texts: texts.to_vec(), counts: Vec::new(), answer }
+        Self { texts: texts.to_vec(), tokens: Vec::new(), answer }
     }
 
     /// Whether nobody waits for it any more.
@@ -132,15 +132,15 @@ impl Counts {
     /// Cuts some texts into tokens.
     pub(super) fn step(&mut self, model: Result<&mut dyn Model, Error>) -> Progress<Vec<usize>> {
         let stepped = model.and_then(|model| {
-            for text in self.texts.iter().skip(self.counts.len()).take(READ_AT_A_TIME) {
-                self.counts.push(model.read(text, Role::Document)?.tokens);
+            for text in self.texts.iter().skip(self.tokens.len()).take(READ_AT_A_TIME) {
+                self.tokens.push(model.read(text, Role::Document)?.tokens);
             }
             Ok(())
         });
         match stepped {
             Err(error) => Progress::Done(Err(error)),
-            Ok(()) if self.counts.len() < self.texts.len() => Progress::More,
-            Ok(()) => Progress::Done(Ok(std::mem::take(&mut self.counts))),
+            Ok(()) if self.tokens.len() < self.texts.len() => Progress::More,
+            Ok(()) => Progress::Done(Ok(std::mem::take(&mut self.tokens))),
         }
     }
 
