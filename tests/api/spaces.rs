@@ -520,10 +520,8 @@ async fn spaces_are_compared_side_by_side() {
         assert!((one["overlap"].as_f64().unwrap() - overlap).abs() < 1e-9);
         let correlation = one["rankCorrelation"].as_f64().unwrap();
         assert!((-1.0..1.0).contains(&correlation), "{correlation}");
-        let named = format!(
-            "query ($q: String!) {{ recommend(query: $q, space: \"half\", first: 10) {{ nodes {{ id }} }} }}"
-        );
-        let found = app.as_admin().query(&named, json!({ "q": one["query"] })).await;
+        let named = "query ($q: String!) { recommend(query: $q, space: \"half\", first: 10) { nodes { id } } }";
+        let found = app.as_admin().query(named, json!({ "q": one["query"] })).await;
         assert_eq!(texts(&found["recommend"]["nodes"], "id"), right);
     }
     for (queries, first, words) in [

@@ -18,7 +18,7 @@ fn with_songs() -> Place {
 
 fn state(place: &Place, space: &str) -> Option<Value> {
     let spaces = place.run(&["space", "list", "--json"]).with_code(0).json();
-    spaces.as_array().unwrap().iter().find(|found| found["name"] == space).cloned()
+    spaces.as_array()?.iter().find(|found| found["name"] == space).cloned()
 }
 
 #[test]
