@@ -15,7 +15,7 @@ use kindred::embed::{Description, Embedder, Embedders, Embedding, Error, StaticE
 use kindred::model::viewer::AnonymousReads;
 use kindred::model::{Clock, Kind, Scope, Space, Viewer};
 use kindred::service::{IndexPolicy, QueuePolicy, Services, Settings, Tiers};
-use kindred::store::embedding::IndexBuild;
+use kindred::store::index::IndexBuild;
 use kindred::store::lease::{self, Claim, Lane, Origin, Target};
 use kindred::store::{self, Options, Server};
 use kindred::worker::{Ran, Worker};

@@ -19,7 +19,7 @@ use crate::model::song::Template;
 use crate::model::viewer::AnonymousReads;
 use crate::model::{Clock, Kind, Viewer};
 use crate::service::{IndexPolicy, QueuePolicy, Services, Settings, Tiers};
-use crate::store::{self, embedding::IndexBuild};
+use crate::store::{self, index::IndexBuild};
 use crate::worker::Worker;
 use crate::{embed, service};
 

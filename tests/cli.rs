@@ -15,6 +15,8 @@ mod openai_server;
 mod real_data;
 #[path = "cli/serve.rs"]
 mod serve;
+#[path = "cli/space.rs"]
+mod space;
 #[path = "cli/support.rs"]
 mod support;
 #[path = "cli/usage.rs"]

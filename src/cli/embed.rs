@@ -34,7 +34,7 @@ pub(super) struct Embed {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum KindArgument {
+pub(super) enum KindArgument {
     Song,
     Document,
     Chunk,

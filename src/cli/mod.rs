@@ -9,6 +9,7 @@ mod ingest;
 mod migrate;
 mod output;
 mod serve;
+mod space;
 mod stats;
 mod token;
 mod wait;
@@ -42,6 +43,8 @@ enum Command {
     Ingest(ingest::Ingest),
     /// Embed rows whose vectors are missing or belong to an older text
     Embed(embed::Embed),
+    /// Change the embedding model without downtime
+    Space(space::Space),
     /// Bring the tables up to date, or remove them
     Migrate(migrate::Migrate),
     /// Print a token for the API
@@ -130,6 +133,7 @@ async fn dispatch(Cli { command, config }: Cli) -> CliResult {
         Command::Work => serve::work(config).await,
         Command::Ingest(command) => ingest::run(command, config).await,
         Command::Embed(command) => embed::run(command, config).await,
+        Command::Space(command) => space::run(command, config).await,
         Command::Migrate(command) => migrate::run(&command, &config).await,
         Command::Token(command) => token::run(&command, &config),
         Command::Schema => {

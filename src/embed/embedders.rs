@@ -14,6 +14,8 @@ pub struct Embedders {
     settings: Settings,
     default: Arc<dyn Embedder>,
     made: Mutex<HashMap<ModelKey, Arc<dyn Embedder>>>,
+    /// Models beside those of the backends, found by the names they claim.
+    registered: Vec<Arc<dyn Embedder>>,
     cache: QueryCache,
 }
 
@@ -28,7 +30,16 @@ impl Embedders {
     pub fn of(settings: Settings, default: Arc<dyn Embedder>) -> Self {
         let made = HashMap::from([(default.description().key(), default.clone())]);
         let cache = QueryCache::new(settings.cache_bytes);
-        Self { settings, default, made: Mutex::new(made), cache }
+        Self { settings, default, made: Mutex::new(made), registered: Vec::new(), cache }
+    }
+
+    /// Adds a model that no backend makes by itself; it is found by the backend and the name it claims.
+    #[must_use]
+    pub fn with(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        let made = self.made.get_mut().unwrap_or_else(PoisonError::into_inner);
+        made.insert(embedder.description().key(), embedder.clone());
+        self.registered.push(embedder);
+        self
     }
 
     pub fn settings(&self) -> &Settings {
@@ -67,7 +78,10 @@ impl Embedders {
         model: Option<&str>,
         dimensions: Option<usize>,
     ) -> Result<Arc<dyn Embedder>, Error> {
-        let found = Self::load(&self.settings, backend, model, dimensions)?;
+        let found = match self.registered(backend, model) {
+            Some(embedder) => embedder,
+            None => Self::load(&self.settings, backend, model, dimensions)?,
+        };
         let description = found.description();
         if let Some(expected) = dimensions
             && expected != description.dimensions
@@ -75,6 +89,14 @@ impl Embedders {
             return Err(Error::Dimensions { expected, actual: description.dimensions });
         }
         self.get(&description.key())
+    }
+
+    fn registered(&self, backend: Backend, model: Option<&str>) -> Option<Arc<dyn Embedder>> {
+        let claims = |embedder: &&Arc<dyn Embedder>| {
+            let description = embedder.description();
+            description.backend == backend && Some(description.model.as_str()) == model
+        };
+        self.registered.iter().find(claims).cloned()
     }
 
     /// Makes an embedder. A model that runs on this machine is loaded later, when it is first used.

@@ -28,3 +28,11 @@ pub const MOODS: usize = 20;
 pub const FILTER_PARTS: usize = 100;
 /// Values in one `in` list of a filter.
 pub const FILTER_VALUES: usize = 100;
+/// Characters of the name of a space.
+pub const SPACE_NAME_CHARS: usize = 100;
+/// Numbers of one vector; an index over half precision holds no more.
+pub const DIMENSIONS: usize = 4_000;
+/// Queries of one comparison of spaces.
+pub const COMPARED_QUERIES: usize = 20;
+/// Vectors in one import request.
+pub const IMPORT_ROWS: usize = 250;

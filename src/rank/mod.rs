@@ -7,6 +7,7 @@ pub mod mmr;
 mod reciprocal_rank;
 pub mod recommend;
 mod relative_score;
+pub mod toplist;
 mod weighted;
 
 use std::collections::HashMap;

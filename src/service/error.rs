@@ -86,6 +86,8 @@ pub enum Error {
     StoreAway(#[source] store::Error),
     #[error("the request took too long and was stopped; ask for less, or narrow it down")]
     TooSlow(#[source] store::Error),
+    #[error("the space was dropped meanwhile; ask again")]
+    SpaceGone(#[source] store::Error),
     #[error("internal error")]
     Store(#[source] store::Error),
     /// An error that several waited for together.
@@ -104,7 +106,7 @@ impl Error {
             Self::Invalid { .. } => Code::InvalidArgument,
             Self::MalformedId(_) => Code::InvalidId,
             Self::MalformedCursor(_) | Self::ForeignCursor => Code::InvalidCursor,
-            Self::NotFound(_) => Code::NotFound,
+            Self::NotFound(_) | Self::SpaceGone(_) => Code::NotFound,
             Self::Unauthenticated => Code::Unauthenticated,
             Self::Forbidden => Code::Forbidden,
             Self::Embedder(_) => Code::EmbedderUnavailable,
@@ -118,7 +120,9 @@ impl Error {
 
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
-        if error.is_timeout() {
+        if error.is_dropped_leaf() {
+            Self::SpaceGone(error)
+        } else if error.is_timeout() {
             Self::TooSlow(error)
         } else if error.is_transient() {
             Self::StoreAway(error)

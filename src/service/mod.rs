@@ -21,7 +21,9 @@ pub use catalogue::{ListInput, ListPage};
 pub use error::{Code, Error};
 pub use ingest::{IngestMode, RowFault, RowOutcome, RowStatus};
 pub use search::{HybridInput, Paging, RecommendInput, SimilarInput};
-pub use spaces::IndexPolicy;
+pub use spaces::{
+    Backfill, CompareInput, HeldProgress, IfIncomplete, ImportInput, IndexPolicy, NewSpace,
+};
 pub use tiers::Tiers;
 
 pub use crate::embed::CacheStats;
@@ -102,6 +104,11 @@ impl Services {
     /// How workers take texts from the queue.
     pub fn queue_policy(&self) -> QueuePolicy {
         self.settings.queue
+    }
+
+    /// What the operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     pub fn clock(&self) -> Clock {

@@ -17,7 +17,7 @@ impl Services {
     pub async fn all_kind_stats(&self, viewer: Viewer) -> Result<Vec<KindStats>> {
         let mut kinds = Vec::with_capacity(Kind::ALL.len());
         for kind in Kind::ALL {
-            kinds.push(self.kind_stats(viewer, kind).await?);
+            kinds.push(self.with_fresh_spaces(|| self.kind_stats(viewer, kind)).await?);
         }
         Ok(kinds)
     }

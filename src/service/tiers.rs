@@ -63,7 +63,8 @@ impl Services {
         let (scope, now) = (Scope::system(), self.clock.now());
         let key = embedder.description().key();
         let is_its = |space: &Space| is_of(space, embedder.as_ref());
-        let present = space::all(&self.db, scope).await?.into_iter().find(is_its);
+        let present =
+            space::all(&self.db, scope).await?.into_iter().map(|(space, _)| space).find(is_its);
         let space = match present {
             Some(present) => present,
             None => {
@@ -75,8 +76,9 @@ impl Services {
                     dimensions: key.dimensions,
                     template_version: super::spaces::TEMPLATE_VERSION,
                     state: SpaceState::Building,
+                    created_at: now,
                 };
-                match space::insert(&self.db, scope, &new, now).await {
+                match space::insert(&self.db, scope, &new).await {
                     Ok(()) => new,
                     // Another process was faster.
                     Err(error) => {

@@ -30,6 +30,20 @@ impl Error {
         self.sqlx().and_then(code).as_deref() == Some("57014")
     }
 
+    /// Whether somebody else held a lock for too long.
+    pub fn is_lock_conflict(&self) -> bool {
+        // Lock not available, deadlock.
+        self.sqlx().and_then(code).is_some_and(|code| code == "55P03" || code == "40P01")
+    }
+
+    /// Whether the vectors of a space were asked for that is not there any more.
+    pub fn is_dropped_leaf(&self) -> bool {
+        let error = self.sqlx().and_then(sqlx::Error::as_database_error);
+        error.is_some_and(|error| {
+            error.code().as_deref() == Some("42P01") && error.message().contains("_embedding_")
+        })
+    }
+
     /// What sqlx said, directly or through SeaORM.
     fn sqlx(&self) -> Option<&sqlx::Error> {
         use sea_orm::DbErr::{Exec, Query};

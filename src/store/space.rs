@@ -1,21 +1,48 @@
 //! Embedding spaces and which of them answers for a kind.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Db, Error, Result};
-use crate::model::space::SpaceState;
+use super::{Db, Error, Result, Tx};
+use crate::model::space::{FillState, HeldKind, SpaceState};
 use crate::model::{Kind, Scope, Space};
 
-/// All spaces, oldest first.
-pub async fn all(db: &Db, scope: Scope) -> Result<Vec<Space>> {
-    let models = entity::embedding_space::Entity::find()
-        .order_by_asc(entity::embedding_space::Column::Id)
-        .all(db.orm(scope))
-        .await?;
-    models.into_iter().map(space).collect()
+/// All spaces with the kinds they answer for, oldest first, at one point in time.
+pub async fn all(db: &Db, scope: Scope) -> Result<Vec<(Space, Vec<Kind>)>> {
+    let rows = sqlx::query(
+        "SELECT id, name, backend, model, dimensions, template_version, state, created_at, \
+             ARRAY(SELECT kind FROM active_space WHERE space_id = embedding_space.id) \
+         FROM embedding_space ORDER BY id",
+    )
+    .fetch_all(db.sql(scope))
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let model = entity::embedding_space::Model {
+                id: row.try_get(0)?,
+                name: row.try_get(1)?,
+                backend: row.try_get(2)?,
+                model: row.try_get(3)?,
+                dimensions: row.try_get(4)?,
+                template_version: row.try_get(5)?,
+                state: row.try_get(6)?,
+                created_at: row.try_get(7)?,
+            };
+            let kinds: Vec<String> = row.try_get(8)?;
+            let is_active = |kind: &Kind| kinds.iter().any(|name| name == kind.as_str());
+            Ok((space(model)?, Kind::ALL.into_iter().filter(is_active).collect()))
+        })
+        .collect()
+}
+
+/// What each space holds.
+pub async fn held(db: &Db, scope: Scope) -> Result<Vec<(Uuid, HeldKind)>> {
+    let models = entity::space_kind::Entity::find().all(db.orm(scope)).await?;
+    models.into_iter().map(|model| Ok((model.space_id, held_kind(model)?))).collect()
 }
 
 /// The space of a name.
@@ -27,14 +54,8 @@ pub async fn by_name(db: &Db, scope: Scope, name: &str) -> Result<Option<Space>>
     model.map(space).transpose()
 }
 
-/// Which space answers for each kind.
-pub async fn active(db: &Db, scope: Scope) -> Result<Vec<(Kind, Uuid)>> {
-    let models = entity::active_space::Entity::find().all(db.orm(scope)).await?;
-    models.into_iter().map(|model| Ok((super::rows::kind(&model.kind)?, model.space_id))).collect()
-}
-
 /// Writes a new space.
-pub async fn insert(db: &Db, scope: Scope, space: &Space, now: DateTime<Utc>) -> Result<()> {
+pub async fn insert(db: &Db, scope: Scope, space: &Space) -> Result<()> {
     let dimensions = i32::try_from(space.dimensions)
         .map_err(|_| Error::Setup(format!("{} dimensions are too many", space.dimensions)))?;
     let model = entity::embedding_space::ActiveModel {
@@ -45,7 +66,7 @@ pub async fn insert(db: &Db, scope: Scope, space: &Space, now: DateTime<Utc>) ->
         dimensions: Set(dimensions),
         template_version: Set(space.template_version),
         state: Set(space.state.as_str().to_owned()),
-        created_at: Set(now),
+        created_at: Set(space.created_at),
     };
     model.insert(db.orm(scope)).await?;
     Ok(())
@@ -53,15 +74,98 @@ pub async fn insert(db: &Db, scope: Scope, space: &Space, now: DateTime<Utc>) ->
 
 /// Makes the table of a space's vectors of a kind, if it is not there.
 pub async fn create_leaf(db: &Db, scope: Scope, space: &Space, kind: Kind) -> Result<()> {
+    let statement = leaf_statement(space, kind);
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(db.sql(scope)).await?;
+    Ok(())
+}
+
+/// Names and numbers here come from the program, never from a request.
+fn leaf_statement(space: &Space, kind: Kind) -> String {
     let leaf = space.leaf(kind);
-    // Names and numbers here come from the program, never from a request.
-    let statement = format!(
+    format!(
         "CREATE TABLE IF NOT EXISTS {leaf} PARTITION OF {kind}_embedding \
          (CONSTRAINT {leaf}_dim_check CHECK (vector_dims(embedding) = {})) \
          FOR VALUES IN ('{}')",
         space.dimensions, space.id
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(db.sql(scope)).await?;
+    )
+}
+
+/// Begins a transaction that changes tables others read and write. It waits for their locks no
+/// longer than this, because whoever comes later queues behind it.
+pub async fn begin_change(db: &Db, scope: Scope, patience: Duration) -> Result<Tx> {
+    let mut tx = db.begin(scope).await?;
+    let statement = format!("SET LOCAL lock_timeout = {}", patience.as_millis().max(1));
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut *tx).await?;
+    Ok(tx)
+}
+
+/// Waits until whoever writes rows is done, and keeps others from beginning to, until the
+/// transaction ends: who writes before it does not yet know what it changes, who writes after it
+/// does. Rows can be read meanwhile.
+pub async fn hold_writers(tx: &mut Tx, _scope: Scope) -> Result<()> {
+    // In the order in which an ingest takes them.
+    sqlx::raw_sql("LOCK TABLE content, embedding_task IN SHARE ROW EXCLUSIVE MODE")
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes a new space with room for some kinds; `false` if the name is taken.
+pub async fn create(tx: &mut Tx, scope: Scope, space: &Space, kinds: &[Kind]) -> Result<bool> {
+    let dimensions = i32::try_from(space.dimensions)
+        .map_err(|_| Error::Setup(format!("{} dimensions are too many", space.dimensions)))?;
+    let written = sqlx::query(
+        "INSERT INTO embedding_space (id, name, backend, model, dimensions, template_version, state, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(space.id)
+    .bind(&space.name)
+    .bind(&space.backend)
+    .bind(&space.model)
+    .bind(dimensions)
+    .bind(space.template_version)
+    .bind(space.state.as_str())
+    .bind(space.created_at)
+    .execute(&mut **tx)
+    .await?;
+    if written.rows_affected() == 0 {
+        return Ok(false);
+    }
+    hold_writers(tx, scope).await?;
+    for kind in kinds {
+        let statement = leaf_statement(space, *kind);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut **tx).await?;
+    }
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    sqlx::query(
+        "INSERT INTO space_kind (space_id, kind, state, started_at) \
+         SELECT $1, kind, 'empty', $2 FROM unnest($3::text[]) AS kind",
+    )
+    .bind(space.id)
+    .bind(space.created_at)
+    .bind(names)
+    .execute(&mut **tx)
+    .await?;
+    Ok(true)
+}
+
+/// Says that a space has room for a kind, if nothing is said of that yet.
+pub async fn hold_if_none(
+    db: &Db,
+    scope: Scope,
+    kind: Kind,
+    space: Uuid,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO space_kind (space_id, kind, state, started_at) VALUES ($1, $2, 'empty', $3) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(space)
+    .bind(kind.as_str())
+    .bind(now)
+    .execute(db.sql(scope))
+    .await?;
     Ok(())
 }
 
@@ -97,8 +201,20 @@ fn space(model: entity::embedding_space::Model) -> Result<Space> {
         model: model.model,
         dimensions: usize::try_from(model.dimensions).unwrap_or(0),
         template_version: model.template_version,
+        created_at: model.created_at,
         state: state
             .ok_or(Error::Unreadable { column: "embedding_space.state", value: model.state })?,
+    })
+}
+
+fn held_kind(model: entity::space_kind::Model) -> Result<HeldKind> {
+    let state = FillState::ALL.into_iter().find(|state| state.as_str() == model.state);
+    Ok(HeldKind {
+        kind: super::rows::kind(&model.kind)?,
+        state: state.ok_or(Error::Unreadable { column: "space_kind.state", value: model.state })?,
+        texts_per_second: model.texts_per_second,
+        started_at: model.started_at,
+        finished_at: model.finished_at,
     })
 }
 

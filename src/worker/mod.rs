@@ -99,7 +99,7 @@ impl Worker {
         match ran {
             Ran::Tasks(_) => *is_tidy = false,
             Ran::Nothing if !*is_tidy => {
-                self.services.maintain().await?;
+                self.services.maintain_in_background();
                 *is_tidy = true;
             }
             Ran::Nothing => {}
@@ -115,6 +115,7 @@ impl Worker {
 
     /// Claims one batch of the lane whose turn it is and embeds it.
     pub async fn run_once(&self) -> Result<Ran, Error> {
+        self.services.feed_backfills().await?;
         let (db, now) = (self.services.db(), self.services.clock().now());
         let lanes = lease::lanes(db, Scope::system(), now).await?;
         let lanes = lock(&self.rotation).in_turn(lanes);
@@ -144,7 +145,7 @@ impl Worker {
         if known.is_none() {
             // It was made since what is known was read.
             let all = space::all(self.services.db(), Scope::system()).await?;
-            known = all.into_iter().find(|space| space.id == lane.space_id);
+            known = all.into_iter().map(|(space, _)| space).find(|space| space.id == lane.space_id);
         }
         let Some(space) = known else { return Ok(None) };
         match self.services.embedder_of(&space) {

@@ -10,10 +10,11 @@ const UNSCOPED: [(&str, &str); 2] = [
 ];
 
 /// Conditions on the owner outside of `visible.rs`: file, how many, why.
-const OWNER_CONDITIONS: [(&str, usize, &str); 4] = [
+const OWNER_CONDITIONS: [(&str, usize, &str); 5] = [
     ("src/store/song.rs", 2, "the upsert key: the external id is unique per owner"),
     ("src/store/lexeme.rs", 3, "word statistics come from the shared catalogue alone"),
     ("src/store/filter.rs", 2, "the filter `owned`, which narrows what is visible anyway"),
+    ("src/store/space_import.rs", 2, "external ids are unique per owner"),
     ("src/store/space.rs", 1, "whether any row has an owner, which decides the route of a search"),
 ];
 
@@ -36,11 +37,13 @@ const WITHOUT_CONDITION: [(&str, &str, &str); 10] = [
 ];
 
 /// Where work is done that no viewer asked for.
-const SYSTEM: [(&str, &str); 8] = [
+const SYSTEM: [(&str, &str); 10] = [
     ("src/worker/mod.rs", "embeds everybody's rows"),
     ("src/worker/batch.rs", "embeds everybody's rows"),
     ("src/service/tiers.rs", "keeps the space of the bundled model"),
-    ("src/service/spaces.rs", "keeps spaces, indexes and statistics"),
+    ("src/service/spaces/mod.rs", "knows which space answers, whoever asks"),
+    ("src/service/spaces/index.rs", "keeps indexes and statistics"),
+    ("src/service/spaces/backfill.rs", "queues everybody's rows"),
     ("src/service/stats.rs", "asks the database whether it answers"),
     ("src/service/usage.rs", "writes down what the process spent"),
     ("src/service/search/mod.rs", "compares: whoever sees everything needs no narrowing"),

@@ -67,7 +67,7 @@ impl Default for Limits {
             nodes: 10_000,
             variable_nesting: 64,
             variable_values: 200_000,
-            variable_list: 1_000,
+            variable_list: 4_000,
         }
     }
 }

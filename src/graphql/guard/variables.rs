@@ -97,7 +97,7 @@ mod tests {
     fn a_long_list_is_named_with_its_length() {
         assert_eq!(
             message(&json!({ "ids": vec!["x"; 10_000] })),
-            "variable `ids` holds a list of 10000 values; at most 1000 are allowed"
+            "variable `ids` holds a list of 10000 values; at most 4000 are allowed"
         );
     }
 

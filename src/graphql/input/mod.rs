@@ -4,3 +4,4 @@ pub(super) mod example;
 pub(super) mod filter;
 pub(super) mod order;
 pub(super) mod song;
+pub(super) mod vector;

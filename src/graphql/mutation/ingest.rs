@@ -100,7 +100,7 @@ impl IngestMutation {
     }
 }
 
-fn malformed_owner(id: &ID) -> Error {
+pub(super) fn malformed_owner(id: &ID) -> Error {
     let shown: String = id.chars().take(80).collect();
     Error::invalid("ownerId", format!("must be a UUID, but is `{shown}`"))
 }

@@ -3,6 +3,7 @@
 mod content;
 mod feedback;
 mod ingest;
+pub(super) mod space;
 mod task;
 
 use async_graphql::MergedObject;
@@ -14,4 +15,5 @@ pub struct Mutation(
     content::ContentMutation,
     feedback::FeedbackMutation,
     task::TaskMutation,
+    space::SpaceMutation,
 );

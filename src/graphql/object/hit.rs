@@ -72,7 +72,8 @@ impl HitConnection {
     async fn total_count(&self, ctx: &Context<'_>) -> Result<Option<i64>> {
         let Some(countable) = &self.countable else { return Ok(None) };
         let exclude: Vec<_> = countable.exclude.iter().map(|id| id.id).collect();
-        let space = countable.space.as_deref();
+        // Of the space that answered, also where another one has taken its place since.
+        let space = self.page.info.space.as_deref().or(countable.space.as_deref());
         let (kind, filter) = (countable.kind, &countable.filter);
         let count = ctx.services().count_embedded(ctx.viewer(), kind, space, filter, &exclude);
         Ok(Some(count.await?))

@@ -31,7 +31,7 @@ const MAX_APPROXIMATE: usize = 1_000;
 /// The rows nearest to a vector, best first, and how they were found. The list is short only where
 /// no more rows match.
 impl Services {
-    async fn nearest(
+    pub(super) async fn nearest(
         &self,
         scope: Scope,
         search: &Nearest<'_>,
@@ -69,19 +69,22 @@ impl Services {
         exclude: &[Uuid],
     ) -> Result<i64> {
         let scope = self.reading(viewer)?;
-        let space = self.space_for(kind, space).await?;
-        Ok(search::count(&self.db, scope, &space, kind, filter, exclude).await?)
+        self.with_fresh_spaces(|| async move {
+            let space = self.space_for(kind, space).await?;
+            Ok(search::count(&self.db, scope, &space, kind, filter, exclude).await?)
+        })
+        .await
     }
 
     /// The unit-length vector of a search text; `None` if the model knows no word of it.
-    async fn query_vector(&self, space: &Space, text: &str) -> Result<Option<Vec<f32>>> {
+    pub(super) async fn query_vector(&self, space: &Space, text: &str) -> Result<Option<Vec<f32>>> {
         let embedding = self.embedders.embed_query(&model_key(space)?, text).await?;
         Ok(embedding.vector)
     }
 }
 
 /// Checks a search text: not blank, not too long, nothing PostgreSQL cannot read.
-fn checked_query(text: &str) -> Result<&str> {
+pub(super) fn checked_query(text: &str) -> Result<&str> {
     let text = text.trim();
     if text.is_empty() {
         return Err(Error::invalid("query", "is empty; it needs at least one word"));

@@ -28,6 +28,10 @@ pub struct SimilarInput {
 impl Services {
     /// The rows most similar to a row, best first, without the row itself.
     pub async fn similar(&self, viewer: Viewer, input: &SimilarInput) -> Result<HitPage> {
+        self.with_fresh_spaces(|| self.similar_once(viewer, input)).await
+    }
+
+    async fn similar_once(&self, viewer: Viewer, input: &SimilarInput) -> Result<HitPage> {
         let started = Instant::now();
         let scope = self.reading(viewer)?;
         checked_filter(&input.filter)?;
@@ -75,6 +79,15 @@ impl Services {
 
     /// The rows most similar to each of several rows, each list as [`Services::similar`] begins.
     pub async fn similar_to_each(
+        &self,
+        viewer: Viewer,
+        ids: &[NodeId],
+        first: i32,
+    ) -> Result<HashMap<NodeId, HitPage>> {
+        self.with_fresh_spaces(|| self.similar_to_each_once(viewer, ids, first)).await
+    }
+
+    async fn similar_to_each_once(
         &self,
         viewer: Viewer,
         ids: &[NodeId],

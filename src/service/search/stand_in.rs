@@ -9,23 +9,28 @@ use crate::service::{Error, Result, Services};
 impl Services {
     /// Rows that suit what was asked for, best first.
     pub async fn recommend(&self, viewer: Viewer, input: &RecommendInput) -> Result<HitPage> {
-        let answer = self.recommend_by(viewer, input, Tier::Usual).await;
+        let answer = self.with_fresh_spaces(|| self.recommend_by(viewer, input, Tier::Usual)).await;
         let Err(error) = &answer else { return answer };
         let space = input.space.as_deref();
         if calls_for_stand_in(error) && self.has_stand_in(input.kind, space).await? {
             log(error);
-            return self.recommend_by(viewer, input, Tier::StandIn).await;
+            return self
+                .with_fresh_spaces(|| self.recommend_by(viewer, input, Tier::StandIn))
+                .await;
         }
         answer
     }
 
     /// Rows found by full text and by meaning, merged, best first.
     pub async fn hybrid_search(&self, viewer: Viewer, input: &HybridInput) -> Result<HitPage> {
-        let answer = self.hybrid_search_by(viewer, input, Tier::Usual).await;
+        let answer =
+            self.with_fresh_spaces(|| self.hybrid_search_by(viewer, input, Tier::Usual)).await;
         let Err(error) = &answer else { return answer };
         if calls_for_stand_in(error) && self.can_stand_in(input).await? {
             log(error);
-            return self.hybrid_search_by(viewer, input, Tier::StandIn).await;
+            return self
+                .with_fresh_spaces(|| self.hybrid_search_by(viewer, input, Tier::StandIn))
+                .await;
         }
         answer
     }

@@ -21,7 +21,7 @@ use kindred::graphql;
 use kindred::model::viewer::AnonymousReads;
 use kindred::model::{Clock, Scope};
 use kindred::service::{IndexPolicy, QueuePolicy, Services, Settings, Tiers};
-use kindred::store::embedding::IndexBuild;
+use kindred::store::index::IndexBuild;
 use kindred::worker::Worker;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -54,6 +54,7 @@ pub(crate) struct Plan {
     arguments: Vec<String>,
     wrap: Option<Wrap>,
     has_tiers: bool,
+    beside: Vec<Arc<dyn Embedder>>,
     runs_worker: bool,
 }
 
@@ -80,6 +81,12 @@ impl Plan {
     ) -> Self {
         self.has_tiers = true;
         self.embedder(slow)
+    }
+
+    /// Lets the server know a further model.
+    pub(crate) fn model(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.beside.push(embedder);
+        self
     }
 
     /// Embeds what is queued by itself, as `kindred serve` does.
@@ -285,9 +292,10 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
             app.services = in_own_space(&app.services).await;
             app.schema = graphql::schema(app.services.clone());
         }
-        if let Some(wrap) = plan.wrap {
-            let embedder = wrap(app.services.embedder().clone());
-            app.services = wrapped(&app.services, &embedder, plan.has_tiers).await;
+        if plan.wrap.is_some() || !plan.beside.is_empty() {
+            let own = app.services.embedder().clone();
+            let embedder = plan.wrap.map_or(own.clone(), |wrap| wrap(own));
+            app.services = wrapped(&app.services, &embedder, &plan.beside, plan.has_tiers).await;
             app.schema = graphql::schema(app.services.clone());
         }
         let listener = app.listen().await.unwrap();
@@ -306,11 +314,17 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
 }
 
 /// Services with another model; with tiers it answers for every kind.
-async fn wrapped(services: &Services, embedder: &Arc<dyn Embedder>, has_tiers: bool) -> Services {
+async fn wrapped(
+    services: &Services,
+    embedder: &Arc<dyn Embedder>,
+    beside: &[Arc<dyn Embedder>],
+    has_tiers: bool,
+) -> Services {
     let start = async || {
         let embedders = Embedders::of(services.embedders().settings().clone(), embedder.clone());
+        let embedders = beside.iter().cloned().fold(embedders, Embedders::with);
         let tiers = if has_tiers { Tiers::StaticFirst } else { Tiers::Off };
-        let settings = Settings { tiers, ..settings() };
+        let settings = Settings { tiers, index: services.settings().index, ..settings() };
         Services::start(services.db().clone(), embedders, settings).await.unwrap()
     };
     let started = start().await;
@@ -321,7 +335,8 @@ async fn wrapped(services: &Services, embedder: &Arc<dyn Embedder>, has_tiers: b
     let promote =
         "WITH held AS (INSERT INTO space_kind (space_id, kind, state, started_at, finished_at)
             SELECT embedding_space.id, active_space.kind, 'current', now(), now()
-            FROM embedding_space, active_space WHERE name = $1 ON CONFLICT DO NOTHING)
+            FROM embedding_space, active_space WHERE name = $1
+            ON CONFLICT (space_id, kind) DO UPDATE SET state = 'current', finished_at = now())
         UPDATE active_space SET previous_space_id = space_id, space_id = embedding_space.id
         FROM embedding_space WHERE name = $1";
     let model = &embedder.description().model;

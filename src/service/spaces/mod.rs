@@ -1,4 +1,12 @@
-//! Which space answers for a kind, how full it is, and when its index is built.
+//! Which space answers for a kind, and what each holds.
+
+mod backfill;
+mod compare;
+mod import;
+mod index;
+mod lifecycle;
+mod plan;
+mod promote;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,12 +14,19 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+pub use backfill::HeldProgress;
+pub use compare::CompareInput;
+pub use import::ImportInput;
+pub use lifecycle::{Backfill, NewSpace};
+pub use promote::IfIncomplete;
+
 use super::{Error, Result, Services};
 use crate::embed::{Backend, Embedder, ModelKey, UnknownBackend};
-use crate::model::space::SpaceState;
-use crate::model::{Kind, Scope, Space, Viewer};
+use crate::model::space::{FillState, HeldKind, SpaceState};
+use crate::model::{Kind, Scope, Space, Viewer, limits};
+use crate::store::index::IndexBuild;
 use crate::store::space::LeafState;
-use crate::store::{embedding, lexeme, space, task};
+use crate::store::{self, Tx, space, task};
 
 /// What is known of spaces is read again after this; another process may have changed it.
 const FRESH_FOR: Duration = Duration::from_secs(5);
@@ -25,21 +40,60 @@ pub struct IndexPolicy {
     pub exact_rows: i64,
     /// A leaf with more rows than this gets an index.
     pub index_rows: i64,
-    pub build: embedding::IndexBuild,
+    pub build: IndexBuild,
 }
 
 /// What is known of spaces, read at most every few seconds.
 #[derive(Default)]
 pub(super) struct Registry {
-    catalogue: Mutex<Option<(Instant, Catalogue)>>,
+    catalogue: Mutex<Known>,
+    /// Held while this process maintains the tables in the background.
+    maintenance: Arc<tokio::sync::Mutex<()>>,
     leaves: Mutex<HashMap<(Kind, Uuid), (Instant, LeafState)>>,
 }
 
-/// All spaces, and which of them answers for a kind.
-#[derive(Clone, Default)]
+/// A catalogue and when it was read.
+#[derive(Default)]
+struct Known {
+    read: Option<(Instant, Arc<Catalogue>)>,
+    /// Goes up when what is known is thrown away: what was read before that is not kept.
+    generation: u64,
+}
+
+/// All spaces with the kinds they answer for, and what they hold.
+#[derive(Default)]
 struct Catalogue {
-    spaces: Vec<Space>,
-    active: Vec<(Kind, Uuid)>,
+    spaces: Vec<(Space, Vec<Kind>)>,
+    held: Vec<(Uuid, HeldKind)>,
+}
+
+impl Catalogue {
+    fn named(&self, name: &str) -> Option<&Space> {
+        self.spaces.iter().map(|(space, _)| space).find(|space| space.name == name)
+    }
+
+    fn active_for(&self, kind: Kind) -> Option<&Space> {
+        let answers = |(_, kinds): &&(Space, Vec<Kind>)| kinds.contains(&kind);
+        self.spaces.iter().find(answers).map(|(space, _)| space)
+    }
+
+    fn held_by(&self, space: &Space) -> impl Iterator<Item = HeldKind> {
+        let of_space = self.held.iter().filter(|(id, _)| *id == space.id);
+        of_space.map(|(_, held)| *held)
+    }
+
+    fn holds(&self, space: &Space, kind: Kind) -> bool {
+        self.held_by(space).any(|held| held.kind == kind)
+    }
+
+    /// Every space and kind in a state, with what is known of it.
+    fn in_state(&self, state: FillState) -> Vec<(Space, HeldKind)> {
+        let spaces = self.spaces.iter().map(|(space, _)| space);
+        let held = spaces.flat_map(|space| self.held_by(space).map(move |held| (space, held)));
+        held.filter(|(_, held)| held.state == state)
+            .map(|(space, held)| (space.clone(), held))
+            .collect()
+    }
 }
 
 impl Services {
@@ -65,8 +119,9 @@ impl Services {
                     dimensions: key.dimensions,
                     template_version: TEMPLATE_VERSION,
                     state: SpaceState::Building,
+                    created_at: now,
                 };
-                match space::insert(&self.db, scope, &new, now).await {
+                match space::insert(&self.db, scope, &new).await {
                     Ok(()) => new,
                     // Another process was faster.
                     Err(error) => {
@@ -78,6 +133,7 @@ impl Services {
         for kind in Kind::ALL {
             space::create_leaf(&self.db, scope, &present, kind).await?;
             space::activate_if_none(&self.db, scope, kind, present.id, now).await?;
+            space::hold_if_none(&self.db, scope, kind, present.id, now).await?;
         }
         Ok(())
     }
@@ -85,12 +141,7 @@ impl Services {
     /// All spaces with the kinds they answer for, oldest first.
     pub async fn all_spaces(&self, viewer: Viewer) -> Result<Vec<(Space, Vec<Kind>)>> {
         self.reading(viewer)?;
-        let catalogue = self.catalogue().await?;
-        let kinds = |id| {
-            let of_space = catalogue.active.iter().filter(move |(_, space)| *space == id);
-            of_space.map(|(kind, _)| *kind).collect()
-        };
-        Ok(catalogue.spaces.iter().map(|space| (space.clone(), kinds(space.id))).collect())
+        Ok(self.catalogue().await?.spaces.clone())
     }
 
     /// The model that a space's vectors are made with.
@@ -100,45 +151,86 @@ impl Services {
 
     /// All spaces by id, for the worker.
     pub async fn all_spaces_by_id(&self) -> Result<HashMap<Uuid, Space>> {
-        let spaces = self.catalogue().await?.spaces;
-        Ok(spaces.into_iter().map(|space| (space.id, space)).collect())
+        let catalogue = self.catalogue().await?;
+        Ok(catalogue.spaces.iter().map(|(space, _)| (space.id, space.clone())).collect())
     }
 
     /// The space that was named, or the one that answers for the kind.
     pub(super) async fn space_for(&self, kind: Kind, name: Option<&str>) -> Result<Space> {
         let catalogue = self.catalogue().await?;
-        let found = match name {
-            Some(name) => catalogue.spaces.iter().find(|space| space.name == name),
-            None => {
-                let active = catalogue.active.iter().find(|(active, _)| *active == kind);
-                active.and_then(|(_, id)| catalogue.spaces.iter().find(|space| space.id == *id))
-            }
+        let Some(name) = name else {
+            let active = catalogue.active_for(kind).cloned();
+            return active.ok_or_else(|| {
+                Error::invalid("space", format!("is missing, and none answers for {kind}"))
+            });
         };
-        found.cloned().ok_or_else(|| {
+        let space = self.space_named(name).await?;
+        if self.catalogue().await?.holds(&space, kind) {
+            return Ok(space);
+        }
+        Err(Error::invalid("space", format!("`{name}` holds no {kind}")))
+    }
+
+    /// The space of a name.
+    async fn space_named(&self, name: &str) -> Result<Space> {
+        if let Some(space) = self.catalogue().await?.named(name) {
+            return Ok(space.clone());
+        }
+        // Another process may have made it a moment ago.
+        self.forget_spaces();
+        let catalogue = self.catalogue().await?;
+        catalogue.named(name).cloned().ok_or_else(|| {
             let names: Vec<_> =
-                catalogue.spaces.iter().map(|space| format!("`{}`", space.name)).collect();
-            let name = name.unwrap_or_default();
-            Error::invalid(
-                "space",
-                format!("`{name}` is not there; spaces are {}", names.join(", ")),
-            )
+                catalogue.spaces.iter().map(|(space, _)| format!("`{}`", space.name)).collect();
+            let shown: String = name.chars().take(limits::SPACE_NAME_CHARS).collect();
+            let problem = format!("`{shown}` is not there; spaces are {}", names.join(", "));
+            Error::invalid("space", problem)
         })
     }
 
-    async fn catalogue(&self) -> Result<Catalogue> {
-        let cached = lock(&self.spaces.catalogue).clone();
-        if let Some((read_at, catalogue)) = cached
-            && read_at.elapsed() < FRESH_FOR
-        {
-            return Ok(catalogue);
-        }
-        let scope = Scope::system();
-        let catalogue = Catalogue {
-            spaces: space::all(&self.db, scope).await?,
-            active: space::active(&self.db, scope).await?,
+    async fn catalogue(&self) -> Result<Arc<Catalogue>> {
+        let generation = {
+            let known = lock(&self.spaces.catalogue);
+            if let Some((read_at, catalogue)) = &known.read
+                && read_at.elapsed() < FRESH_FOR
+            {
+                return Ok(catalogue.clone());
+            }
+            known.generation
         };
-        *lock(&self.spaces.catalogue) = Some((Instant::now(), catalogue.clone()));
+        let scope = Scope::system();
+        let catalogue = Arc::new(Catalogue {
+            spaces: space::all(&self.db, scope).await?,
+            held: space::held(&self.db, scope).await?,
+        });
+        let mut known = lock(&self.spaces.catalogue);
+        if known.generation == generation {
+            known.read = Some((Instant::now(), catalogue.clone()));
+        }
         Ok(catalogue)
+    }
+
+    /// Throws away what is known of spaces, because it has changed.
+    fn forget_spaces(&self) {
+        let mut known = lock(&self.spaces.catalogue);
+        known.read = None;
+        known.generation += 1;
+        lock(&self.spaces.leaves).clear();
+    }
+
+    /// Runs something that reads vectors; once more, knowing the spaces of now, where the one that it
+    /// read was dropped meanwhile.
+    pub(super) async fn with_fresh_spaces<T, F>(&self, read: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        match read().await {
+            Err(Error::SpaceGone(_)) => {
+                self.forget_spaces();
+                read().await
+            }
+            outcome => outcome,
+        }
     }
 
     /// How full a leaf is, a few seconds old at most.
@@ -154,39 +246,6 @@ impl Services {
         let state = space::leaf_state(&self.db, Scope::system(), space, kind, cap).await?;
         lock(&self.spaces.leaves).insert(key, (Instant::now(), state));
         Ok(state)
-    }
-
-    /// What is worth doing when the queue is empty: count words, tell the planner, build indexes.
-    pub async fn maintain(&self) -> Result<()> {
-        let scope = Scope::system();
-        for kind in Kind::ALL {
-            let space = self.space_for(kind, None).await?;
-            if !lexeme::refresh_if_stale(&self.db, scope, kind, self.clock.now()).await? {
-                continue;
-            }
-            embedding::analyze(&self.db, scope, &space, kind).await?;
-        }
-        for kind in Kind::ALL {
-            self.build_index_if_due(kind).await?;
-        }
-        Ok(())
-    }
-
-    async fn build_index_if_due(&self, kind: Kind) -> Result<()> {
-        let policy = self.settings.index;
-        let space = self.space_for(kind, None).await?;
-        let cap = policy.index_rows + 1;
-        let state = space::leaf_state(&self.db, Scope::system(), &space, kind, cap).await?;
-        if state.has_index || state.rows <= policy.index_rows {
-            return Ok(());
-        }
-        let started = Instant::now();
-        tracing::info!(kind = %kind, space.name = %space.name, "Building the index of {kind}");
-        embedding::build_index(&self.db, Scope::system(), &space, kind, policy.build).await?;
-        lock(&self.spaces.leaves).remove(&(kind, space.id));
-        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(kind = %kind, space.name = %space.name, duration_ms, "Built the index of {kind}");
-        Ok(())
     }
 
     /// Queues every row of a kind whose vector is missing or belongs to an older text.
@@ -213,6 +272,10 @@ pub(super) fn model_key(space: &Space) -> Result<ModelKey> {
         Error::invalid("space", format!("`{}` cannot be used: {error}", space.name))
     })?;
     Ok(ModelKey { backend, model: space.model.clone(), dimensions: space.dimensions })
+}
+
+async fn commit(tx: Tx) -> Result<()> {
+    Ok(tx.commit().await.map_err(store::Error::from)?)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -1,0 +1,131 @@
+//! `kindred space`, in its own process and through a server.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::support::{Place, Server};
+
+const SONGS: &str = "id,title,band,description\n1,Alpha,Ann,A song about rain\n2,Beta,Bob,A song about fire\n\
+    3,Gamma,Cy,A song about the sea\n4,Delta,Dee,A song about snow\n";
+
+fn with_songs() -> Place {
+    let place = Place::new();
+    let file = place.file("songs.csv", SONGS);
+    place.run(&["ingest", "songs", &file]).with_code(0);
+    place
+}
+
+fn state(place: &Place, space: &str) -> Option<Value> {
+    let spaces = place.run(&["space", "list", "--json"]).with_code(0).json();
+    spaces.as_array().unwrap().iter().find(|found| found["name"] == space).cloned()
+}
+
+#[test]
+fn a_space_goes_from_its_making_to_its_end() {
+    let place = with_songs();
+    let made = ["space", "create", "second", "--backend", "static", "--kinds", "song"];
+    let made = place.run(&[&made[..], &["--no-backfill"]].concat()).with_code(0);
+    assert_eq!(made.stdout, "Made `second` for kindred-static-256, 256 dimensions\n");
+    assert_eq!(state(&place, "second").unwrap()["state"], "BUILDING");
+
+    let plan = place.run(&["space", "plan", "second", "--json"]).with_code(0).json();
+    assert_eq!(
+        (&plan["rows"], &plan["unchanged"], &plan["cost"]),
+        (&json!(4), &json!(0), &json!(0.0))
+    );
+    let plan = place.run(&["space", "plan", "second"]).with_code(0);
+    assert!(plan.stdout.lines().any(|line| line == "to embed   4"), "{plan:?}");
+
+    let early = place.run(&["space", "promote", "second"]).with_code(1);
+    assert!(early.stderr.contains("lacks vectors of 4 of 4 rows of song"), "{early:?}");
+
+    let filled = place.run(&["space", "backfill", "second", "--wait"]).with_code(0);
+    assert_eq!(filled.stdout, "Filled `second`: 4 of 4 rows are embedded, 0 failed\n");
+
+    let compared =
+        place.run(&["space", "compare", "second", "songs of rain", "--json"]).with_code(0).json();
+    assert_eq!((&compared["meanOverlap"], &compared["to"]), (&json!(1.0), &json!("second")));
+    let compared = place.run(&["space", "compare", "second", "songs of rain"]).with_code(0);
+    let last = compared.stdout.lines().last().unwrap();
+    assert_eq!(last, "mean overlap 1.000, mean rank correlation 1.000");
+
+    let promoted = place.run(&["space", "promote", "second"]).with_code(0);
+    assert_eq!(promoted.stdout, "`second` answers for song now\n");
+    let back = place.run(&["space", "rollback"]).with_code(0);
+    assert_eq!(back.stdout, "`kindred-static-256` answers for song now\n");
+
+    let asked = place.run(&["space", "drop", "second"]).with_code(1);
+    assert!(asked.stderr.contains("hint: pass `--yes`"), "{asked:?}");
+    assert!(state(&place, "second").is_some());
+    place.run(&["space", "drop", "second", "--yes"]).with_code(0);
+    assert_eq!(state(&place, "second"), None);
+    let active = place.run(&["space", "drop", "kindred-static-256", "--yes"]).with_code(1);
+    assert!(active.stderr.contains("answers for song"), "{active:?}");
+}
+
+#[test]
+fn a_server_fills_a_space_while_the_command_watches() {
+    let place = with_songs();
+    let server = Server::start(&place, &[]);
+    let target = ["--url", &server.url, "--token", &server.token];
+    let create =
+        ["space", "create", "second", "--backend", "static", "--kinds", "song", "--wait", "--json"];
+    let filled = place.run(&[&create[..], &target[..]].concat()).with_code(0).json();
+    assert_eq!(filled, json!({ "name": "second", "rows": 4, "embedded": 4, "failed": 0 }));
+    let list = place.run(&[&["space", "list"][..], &target[..]].concat()).with_code(0);
+    let rows: Vec<Vec<&str>> =
+        list.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[2], ["second", "-", "song", "current", "4", "4", "100", "0", "0", "none"]);
+    let canceled =
+        place.run(&[&["space", "cancel", "second"][..], &target[..]].concat()).with_code(0);
+    assert_eq!(canceled.stdout, "Canceled `second`; 0 queued texts are forgotten\n");
+}
+
+#[test]
+fn vectors_come_from_a_file_and_bad_lines_are_named_and_kept() {
+    let place = with_songs();
+    let create =
+        ["space", "create", "second", "--backend", "static", "--kinds", "song", "--no-backfill"];
+    place.run(&create).with_code(0);
+    let server = Server::start(&place, &["--no-worker"]);
+    let body = server.execute(&server.token, "{ songs { nodes { externalId body } } }", &json!({}));
+    let songs = body["data"]["songs"]["nodes"].as_array().unwrap().clone();
+    server.stop();
+    let vector: Vec<f64> = (0..256).map(|place| f64::from(place % 7) - 2.5).collect();
+    let line = |song: &Value, vector: Value| {
+        json!({ "externalId": song["externalId"], "vector": vector, "sourceText": song["body"] })
+            .to_string()
+    };
+    let lines = [
+        line(&songs[0], json!(vector)),
+        "no json".to_owned(),
+        line(&songs[1], json!([1, 2])),
+        line(&songs[2], json!(vector)),
+        String::new(),
+        line(&json!({ "externalId": "99", "body": "" }), json!(vector)),
+    ];
+    let file = place.file("vectors.jsonl", lines.join("\n"));
+    let rejects = place.folder.join("rejects.jsonl").to_string_lossy().into_owned();
+    let import = ["space", "import", &file, "--space", "second", "--rejects", &rejects];
+    let ended = place.run(&import).with_code(2);
+    assert_eq!(ended.stdout, "Read 5 lines: 2 imported, 3 rejected\n");
+    for said in
+        ["line 2: is no JSON", "line 3: `vector` has 2 dimensions", "line 6: `99` is not there"]
+    {
+        assert!(ended.stderr.contains(said), "{said}: {ended:?}");
+    }
+    // In the order in which they were found to be bad.
+    let mut kept: Vec<String> =
+        fs::read_to_string(&rejects).unwrap().lines().map(str::to_owned).collect();
+    let mut bad = vec![lines[1].clone(), lines[2].clone(), lines[5].clone()];
+    kept.sort();
+    bad.sort();
+    assert_eq!(kept, bad);
+    // What was imported is not embedded again.
+    let plan = place.run(&["space", "plan", "second", "--json"]).with_code(0).json();
+    assert_eq!((&plan["rows"], &plan["unchanged"]), (&json!(4), &json!(2)));
+    let missing =
+        place.run(&["space", "import", "nowhere.jsonl", "--space", "second"]).with_code(1);
+    assert!(missing.stderr.contains("cannot read `nowhere.jsonl`"), "{missing:?}");
+}
