@@ -63,8 +63,8 @@ impl Services {
         let (scope, now) = (Scope::system(), self.clock.now());
         let key = embedder.description().key();
         let is_its = |space: &Space| is_of(space, embedder.as_ref());
-        let mut all = space::all(&self.db, scope).await?.into_iter().map(|(space, _)| space);
-        let present = all.find(is_its);
+        let present =
+            space::all(&self.db, scope).await?.into_iter().map(|(space, _)| space).find(is_its);
         let space = match present {
             Some(present) => present,
             None => {

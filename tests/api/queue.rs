@@ -19,7 +19,7 @@ use crate::worker::{
 /// Lets the space of [`OtherModel`] hold songs, beside the one that answers.
 const HOLD: &str = "INSERT INTO space_kind (space_id, kind, state, started_at, finished_at)
     SELECT id, 'song', 'current', now(), now() FROM embedding_space WHERE name = 'other'
-    ON CONFLICT (space_id, kind) DO UPDATE SET state = 'current'";
+    ON CONFLICT (space_id, kind) DO UPDATE SET state = 'current', finished_at = now()";
 
 fn with_lease(lease: Duration) -> Settings {
     let poll = Duration::from_millis(100);

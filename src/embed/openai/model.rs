@@ -11,8 +11,8 @@ struct Known {
     dimensions: usize,
     /// Whether a request may ask for shorter vectors.
     can_be_shortened: bool,
-    /// US dollars for a million tokens: OpenAI's list price as of November 2026, unchanged since January
-    /// 2024 (<https://platform.openai.com/docs/pricing>).
+    /// US dollars for a million tokens, as OpenAI announced them in January 2024 for the third generation
+    /// (<https://openai.com/index/new-embedding-models-and-api-updates/>); `OPENAI_PRICE` replaces them.
     price: f64,
 }
 

@@ -18,7 +18,9 @@ impl Services {
         let space = input.space.as_deref();
         if calls_for_stand_in(error) && self.has_stand_in(input.kind, space).await? {
             log(error);
-            return self.recommend_by(viewer, input, Tier::StandIn).await;
+            return self
+                .with_fresh_spaces(|| self.recommend_by(viewer, input, Tier::StandIn))
+                .await;
         }
         answer
     }
@@ -33,7 +35,9 @@ impl Services {
         let Err(error) = &answer else { return answer };
         if calls_for_stand_in(error) && self.can_stand_in(input).await? {
             log(error);
-            return self.hybrid_search_by(viewer, input, Tier::StandIn).await;
+            return self
+                .with_fresh_spaces(|| self.hybrid_search_by(viewer, input, Tier::StandIn))
+                .await;
         }
         answer
     }

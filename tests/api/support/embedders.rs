@@ -115,57 +115,6 @@ impl Embedder for FlakyEmbedder {
     }
 }
 
-/// A model of its own name whose vectors are the first half of the bundled model's: other lengths, other
-/// similarities, other orders.
-pub(crate) struct HalfEmbedder {
-    inner: StaticEmbedder,
-    description: Description,
-    /// Texts that were embedded, queries not counted.
-    pub(crate) texts: AtomicUsize,
-}
-
-impl HalfEmbedder {
-    pub(crate) const MODEL: &str = "half-of-it";
-
-    pub(crate) fn new() -> Arc<Self> {
-        let inner = StaticEmbedder::bundled().unwrap();
-        let own = inner.description();
-        let (model, dimensions) = (Self::MODEL.to_owned(), own.dimensions / 2);
-        let description = Description { model, dimensions, ..own.clone() };
-        Arc::new(Self { inner, description, texts: AtomicUsize::new(0) })
-    }
-
-    fn half(&self, mut embedding: Embedding) -> Embedding {
-        embedding.vector = embedding.vector.map(|mut vector| {
-            vector.truncate(self.description.dimensions);
-            let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-            vector.iter().map(|value| value / length).collect()
-        });
-        embedding
-    }
-}
-
-#[async_trait]
-impl Embedder for HalfEmbedder {
-    fn description(&self) -> &Description {
-        &self.description
-    }
-
-    async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Embedding>, Error> {
-        self.texts.fetch_add(texts.len(), Ordering::SeqCst);
-        let whole = self.inner.embed_documents(texts).await?;
-        Ok(whole.into_iter().map(|embedding| self.half(embedding)).collect())
-    }
-
-    async fn embed_query(&self, text: &str) -> Result<Embedding, Error> {
-        Ok(self.half(self.inner.embed_query(text).await?))
-    }
-
-    async fn count_tokens(&self, texts: &[String]) -> Result<Vec<usize>, Error> {
-        self.inner.count_tokens(texts).await
-    }
-}
-
 /// Holds every call until the test lets it go.
 pub(crate) struct GateEmbedder {
     inner: Arc<dyn Embedder>,
@@ -266,6 +215,57 @@ impl Embedder for OtherModel {
     async fn embed_query(&self, text: &str) -> Result<Embedding, Error> {
         self.answer()?;
         Ok(longer(self.inner.embed_query(text).await?))
+    }
+
+    async fn count_tokens(&self, texts: &[String]) -> Result<Vec<usize>, Error> {
+        self.inner.count_tokens(texts).await
+    }
+}
+
+/// A model of its own name whose vectors are the first half of the bundled model's: other lengths, other
+/// similarities, other orders.
+pub(crate) struct HalfEmbedder {
+    inner: StaticEmbedder,
+    description: Description,
+    /// Texts that were embedded, queries not counted.
+    pub(crate) texts: AtomicUsize,
+}
+
+impl HalfEmbedder {
+    pub(crate) const MODEL: &str = "half-of-it";
+
+    pub(crate) fn new() -> Arc<Self> {
+        let inner = StaticEmbedder::bundled().unwrap();
+        let own = inner.description();
+        let (model, dimensions) = (Self::MODEL.to_owned(), own.dimensions / 2);
+        let description = Description { model, dimensions, ..own.clone() };
+        Arc::new(Self { inner, description, texts: AtomicUsize::new(0) })
+    }
+
+    fn half(&self, mut embedding: Embedding) -> Embedding {
+        embedding.vector = embedding.vector.map(|mut vector| {
+            vector.truncate(self.description.dimensions);
+            let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+            vector.iter().map(|value| value / length).collect()
+        });
+        embedding
+    }
+}
+
+#[async_trait]
+impl Embedder for HalfEmbedder {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Embedding>, Error> {
+        self.texts.fetch_add(texts.len(), Ordering::SeqCst);
+        let whole = self.inner.embed_documents(texts).await?;
+        Ok(whole.into_iter().map(|embedding| self.half(embedding)).collect())
+    }
+
+    async fn embed_query(&self, text: &str) -> Result<Embedding, Error> {
+        Ok(self.half(self.inner.embed_query(text).await?))
     }
 
     async fn count_tokens(&self, texts: &[String]) -> Result<Vec<usize>, Error> {

@@ -53,8 +53,8 @@ type Wrap = Box<dyn FnOnce(Arc<dyn Embedder>) -> Arc<dyn Embedder> + Send>;
 pub(crate) struct Plan {
     arguments: Vec<String>,
     wrap: Option<Wrap>,
-    beside: Vec<Arc<dyn Embedder>>,
     has_tiers: bool,
+    beside: Vec<Arc<dyn Embedder>>,
     runs_worker: bool,
 }
 
@@ -74,12 +74,6 @@ impl Plan {
         self
     }
 
-    /// Lets the server know a further model.
-    pub(crate) fn model(mut self, embedder: Arc<dyn Embedder>) -> Self {
-        self.beside.push(embedder);
-        self
-    }
-
     /// Lets a slower model answer for every kind, and the server's own give each row a vector at once.
     pub(crate) fn tiers<E: Embedder + 'static>(
         mut self,
@@ -87,6 +81,12 @@ impl Plan {
     ) -> Self {
         self.has_tiers = true;
         self.embedder(slow)
+    }
+
+    /// Lets the server know a further model.
+    pub(crate) fn model(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.beside.push(embedder);
+        self
     }
 
     /// Embeds what is queued by itself, as `kindred serve` does.
@@ -313,17 +313,6 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
     drop(database);
 }
 
-/// Services whose own model answers for every kind, instead of the one that the template was made with.
-async fn in_own_space(services: &Services) -> Services {
-    let mut tx = services.db().begin(Scope::system()).await.unwrap();
-    let forget = "DELETE FROM active_space; DELETE FROM embedding_space";
-    sqlx::raw_sql(forget).execute(&mut *tx).await.unwrap();
-    tx.commit().await.unwrap();
-    let embedder = services.embedder().clone();
-    let embedders = Embedders::of(services.embedders().settings().clone(), embedder);
-    Services::start(services.db().clone(), embedders, settings()).await.unwrap()
-}
-
 /// Services with another model; with tiers it answers for every kind.
 async fn wrapped(
     services: &Services,
@@ -335,8 +324,7 @@ async fn wrapped(
         let embedders = Embedders::of(services.embedders().settings().clone(), embedder.clone());
         let embedders = beside.iter().cloned().fold(embedders, Embedders::with);
         let tiers = if has_tiers { Tiers::StaticFirst } else { Tiers::Off };
-        let index = services.settings().index;
-        let settings = Settings { tiers, index, ..settings() };
+        let settings = Settings { tiers, index: services.settings().index, ..settings() };
         Services::start(services.db().clone(), embedders, settings).await.unwrap()
     };
     let started = start().await;
@@ -348,7 +336,7 @@ async fn wrapped(
         "WITH held AS (INSERT INTO space_kind (space_id, kind, state, started_at, finished_at)
             SELECT embedding_space.id, active_space.kind, 'current', now(), now()
             FROM embedding_space, active_space WHERE name = $1
-            ON CONFLICT (space_id, kind) DO UPDATE SET state = 'current')
+            ON CONFLICT (space_id, kind) DO UPDATE SET state = 'current', finished_at = now())
         UPDATE active_space SET previous_space_id = space_id, space_id = embedding_space.id
         FROM embedding_space WHERE name = $1";
     let model = &embedder.description().model;
@@ -356,6 +344,17 @@ async fn wrapped(
     tx.commit().await.unwrap();
     // What is known of spaces is remembered for a while.
     start().await
+}
+
+/// Services whose own model answers for every kind, instead of the one that the template was made with.
+async fn in_own_space(services: &Services) -> Services {
+    let mut tx = services.db().begin(Scope::system()).await.unwrap();
+    let forget = "DELETE FROM active_space; DELETE FROM embedding_space";
+    sqlx::raw_sql(forget).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let embedder = services.embedder().clone();
+    let embedders = Embedders::of(services.embedders().settings().clone(), embedder);
+    Services::start(services.db().clone(), embedders, settings()).await.unwrap()
 }
 
 fn config(arguments: &[String], database: &Database) -> Config {
