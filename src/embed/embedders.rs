@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cache::QueryCache;
 use super::{
-    Backend, CacheStats, Embedder, Embedding, Error, LocalEmbedder, ModelKey, OpenAiEmbedder,
-    Settings, StaticEmbedder, Usage,
+    Backend, CacheStats, Embedder, Embedding, Error, ModelKey, OpenAiEmbedder, Settings,
+    StaticEmbedder, Usage,
 };
 
 /// The models of this process.
@@ -112,7 +112,12 @@ impl Embedders {
                 embedder.check_name(model)?;
                 Ok(Arc::new(embedder))
             }
-            Backend::Local => Ok(Arc::new(LocalEmbedder::new(&settings.local, model)?)),
+            #[cfg(feature = "local")]
+            Backend::Local => Ok(Arc::new(super::LocalEmbedder::new(&settings.local, model)?)),
+            #[cfg(not(feature = "local"))]
+            Backend::Local => Err(Error::Load(
+                "this build has no backend `local`; build it with the feature `local`".into(),
+            )),
             Backend::OpenAi => {
                 Ok(Arc::new(OpenAiEmbedder::new(&settings.openai, model, dimensions)?))
             }

@@ -4,6 +4,7 @@
 mod cache;
 mod embedders;
 mod error;
+#[cfg(feature = "local")]
 mod local;
 mod openai;
 mod settings;
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 pub use cache::CacheStats;
 pub use embedders::Embedders;
 pub use error::Error;
+#[cfg(feature = "local")]
 pub use local::{LocalEmbedder, onnx_runtime};
 pub use openai::{OpenAiEmbedder, Pace, Patience};
 pub use settings::{LocalSettings, OpenAiSettings, Settings};

@@ -80,6 +80,7 @@ const LIBRARIES: &[Library] = &[
             "fastembed",
             "ort",
             "tokenizers",
+            "tokenizers_onnx",
             "async_openai",
             "tiktoken_rs",
             "quick_cache",

@@ -8,7 +8,7 @@ use fastembed::{
     EmbeddingModel, ExecutionProviderDispatch, InitOptionsUserDefined, TextEmbedding,
     TextInitOptions,
 };
-use tokenizers::{PaddingParams, Tokenizer, TruncationParams};
+use tokenizers_onnx::{PaddingParams, Tokenizer, TruncationParams};
 
 use super::catalogue::{Card, Prefixes};
 use super::engine::{Model, Reading, Role};
