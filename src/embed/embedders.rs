@@ -108,9 +108,8 @@ impl Embedders {
     ) -> Result<Arc<dyn Embedder>, Error> {
         match backend {
             Backend::Static => {
-                let embedder = StaticEmbedder::bundled()?;
-                embedder.check_name(model)?;
-                Ok(Arc::new(embedder))
+                StaticEmbedder::check_name(model)?;
+                Ok(Arc::new(StaticEmbedder::bundled()?))
             }
             #[cfg(feature = "local")]
             Backend::Local => Ok(Arc::new(super::LocalEmbedder::new(&settings.local, model)?)),

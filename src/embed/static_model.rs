@@ -46,7 +46,7 @@ impl StaticEmbedder {
     }
 
     /// There is one static model; another name is a mistake.
-    pub(super) fn check_name(&self, name: Option<&str>) -> Result<(), Error> {
+    pub(super) fn check_name(name: Option<&str>) -> Result<(), Error> {
         match name {
             Some(name) if name != NAME => {
                 let message = format!("`{name}` is not a static model; the only one is `{NAME}`");

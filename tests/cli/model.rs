@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use super::support::Place;
 
 fn lines(output: &str) -> Vec<Value> {
-    output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    output.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
 }
 
 fn vector(line: &Value) -> Vec<f64> {
-    line["vector"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+    let numbers = line["vector"].as_array().expect("the text has a vector").iter();
+    numbers.filter_map(Value::as_f64).collect()
 }
 
 fn cosine(a: &Value, b: &Value) -> f64 {
