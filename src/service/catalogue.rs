@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
 use super::page::Page;
 use super::{Error, Result, Services};
 use crate::model::content::{Change, ContentOrder};
 use crate::model::cursor::fingerprint;
-use crate::model::{Content, Cursor, Filter, Kind, NodeId, Viewer, limits};
-use crate::store::content;
+use crate::model::{Content, Cursor, Filter, Kind, NodeId, Scope, Viewer, limits};
+use crate::store::{self, Tx, content, task};
 
 /// A request for a page of a list.
 #[derive(Debug, Clone)]
@@ -103,6 +106,33 @@ impl Services {
             return Err(Error::invalid("atMost", problem));
         }
         let ids: Vec<NodeId> = ids.into_iter().collect();
-        Ok(content::change(&self.db, scope, &ids, change, self.clock.now()).await?)
+        let now = self.clock.now();
+        let mut tx = self.db.begin(scope).await?;
+        let changed = content::change(&mut tx, scope, &ids, change, now).await?;
+        match change {
+            Change::Restore => self.enqueue_restored(&mut tx, scope, &changed, now).await?,
+            Change::SoftDelete | Change::Purge => {}
+        }
+        tx.commit().await.map_err(store::Error::from)?;
+        self.wake_worker.notify_one();
+        Ok(changed)
+    }
+
+    /// Queues rows for the spaces that were made or filled while they were deleted.
+    async fn enqueue_restored(
+        &self,
+        tx: &mut Tx,
+        scope: Scope,
+        restored: &[NodeId],
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        for kind in Kind::ALL {
+            let of_kind = restored.iter().filter(|id| id.kind == kind);
+            let ids: Vec<Uuid> = of_kind.map(|id| id.id).collect();
+            if !ids.is_empty() {
+                task::enqueue(tx, scope, kind, &ids, now).await?;
+            }
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Db, Result, filter, rows, visible};
+use super::{Db, Result, Tx, filter, rows, visible};
 use crate::model::content::{Change, ContentOrder, Direction, EmbeddingStatus, OrderField};
 use crate::model::{Content, Filter, Kind, NodeId, Scope};
 
@@ -131,7 +131,7 @@ pub async fn holds_any(db: &Db, scope: Scope, kind: Kind) -> Result<bool> {
 /// Makes a change to visible rows and says which of them it changed. Ids of another kind than the
 /// row's are not found.
 pub async fn change(
-    db: &Db,
+    tx: &mut Tx,
     scope: Scope,
     ids: &[NodeId],
     change: Change,
@@ -158,7 +158,7 @@ pub async fn change(
     query.push("::text[], ").push_bind(uuids).push("::uuid[]))");
     visible::push_with_deleted(&mut query, scope);
     query.push(" RETURNING content.kind, content.id");
-    let rows = query.build().fetch_all(db.sql(scope)).await?;
+    let rows = query.build().fetch_all(&mut **tx).await?;
     rows.iter()
         .map(|row| Ok(NodeId { kind: rows::kind(row.try_get(0)?)?, id: row.try_get(1)? }))
         .collect()

@@ -117,3 +117,18 @@ async fn an_id_of_another_kind_changes_nothing() {
         assert_eq!(answer["songs"]["totalCount"], 8, "{name} with an id of another kind");
     }
 }
+
+#[tokio::test]
+async fn a_restored_song_is_queued_for_the_spaces_that_lack_it() {
+    let app = TestApp::start().await;
+    let ids = app.songs(&catalogue::songs()).await;
+    let one = json!({ "ids": [ids[2]] });
+    app.as_admin().query(&change("softDelete"), one.clone()).await.data();
+    // As after a space was made and filled meanwhile.
+    app.sql("DELETE FROM embedding WHERE content_id IN (SELECT id FROM content WHERE deleted_at IS NOT NULL)")
+        .await;
+    app.as_admin().query(&change("restore"), one).await.data();
+    assert_eq!(app.rows("SELECT id FROM embedding_task").await.len(), 1);
+    app.run_queue().await;
+    assert_eq!(sightings(&app, &ids[2], &ids[3]).await, [true; 5]);
+}
