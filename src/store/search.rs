@@ -7,7 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Db, Result, filter, rows};
+use super::{Db, Result, filter, rows, visible};
 use crate::model::hit::Candidate;
 use crate::model::{Content, Filter, Kind, NodeId, Scope, Space};
 
@@ -61,7 +61,7 @@ pub async fn exact(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<Found>
     query.push(" ORDER BY distance, content.id LIMIT ");
     push_limit(&mut query, search, search.limit);
     query.push(")");
-    push_found(&mut query, search);
+    push_found(&mut query, scope, search);
     found(query.build().fetch_all(db.sql(scope)).await?, search)
 }
 
@@ -124,19 +124,20 @@ pub async fn approximate(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<
     query.push("), nearest AS (SELECT id, distance FROM proposed ORDER BY distance + 0, id LIMIT ");
     push_limit(&mut query, search, search.limit);
     query.push(")");
-    push_found(&mut query, search);
+    push_found(&mut query, scope, search);
     found(query.build().fetch_all(db.sql(scope)).await?, search)
 }
 
 /// Ends a statement whose `nearest` has ids and distances, and adds the rows if they are wanted.
-fn push_found(query: &mut QueryBuilder<Postgres>, search: &Nearest<'_>) {
+fn push_found(query: &mut QueryBuilder<Postgres>, scope: Scope, search: &Nearest<'_>) {
     query.push(" SELECT nearest.id, nearest.distance");
     if reads_songs(search) {
         query.push(", ").push(rows::song_columns());
         query.push(
             " FROM nearest JOIN content ON content.id = nearest.id \
-             JOIN song ON song.content_id = nearest.id",
+             JOIN song ON song.content_id = nearest.id WHERE true",
         );
+        visible::push(query, scope);
     } else {
         query.push(" FROM nearest");
     }
@@ -182,7 +183,7 @@ pub async fn nearest_to_each(
     let visible = |query: &mut QueryBuilder<Postgres>| {
         query.push("SELECT content.id, embedding.embedding FROM ").push(&leaf);
         query.push(" AS embedding JOIN content ON content.id = embedding.content_id WHERE true");
-        super::visible::push(query, scope);
+        visible::push(query, scope);
     };
     let mut query = QueryBuilder::<Postgres>::new("WITH seed AS MATERIALIZED (");
     visible(&mut query);

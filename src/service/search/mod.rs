@@ -1,5 +1,6 @@
 //! Searching: what is shared by recommendations, similar rows and hybrid search.
 
+mod cold_start;
 mod hybrid;
 mod recommend;
 mod similar;

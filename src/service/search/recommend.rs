@@ -9,9 +9,7 @@ use super::{
     Paging, as_limit, checked_filter, checked_query, checked_share, checked_similarity, pool,
     semantic_hit,
 };
-use crate::model::content::{ContentOrder, Direction, OrderField};
 use crate::model::cursor::fingerprint;
-use crate::model::filter::NumberField;
 use crate::model::hit::{
     Candidate, Example, ExamplePull, Hit, HitPage, RecommendStrategy, SearchInfo, SearchStrategy,
     Why, best_first,
@@ -53,13 +51,13 @@ struct Steering {
 }
 
 /// Everything about a request that has been checked and looked up.
-struct Plan<'a> {
-    input: &'a RecommendInput,
-    scope: Scope,
+pub(super) struct Plan<'a> {
+    pub(super) input: &'a RecommendInput,
+    pub(super) scope: Scope,
     space: Space,
     tier: Tier,
-    page: Page,
-    exclude: Vec<Uuid>,
+    pub(super) page: Page,
+    pub(super) exclude: Vec<Uuid>,
     started: Instant,
 }
 
@@ -254,34 +252,6 @@ impl Services {
         let info = SearchInfo { complete, ..plan.info(strategy) };
         Ok(plan.page.cut(hits, order, info))
     }
-
-    /// Nothing to go by. For a person without history: what is popular and new. For a text of which
-    /// the model knows no word: nothing.
-    async fn without_steering(&self, plan: &Plan<'_>) -> Result<HitPage> {
-        if !plan.input.for_me {
-            return Ok(plan.page.cut(Vec::new(), Order::ByScore, plan.info(SearchStrategy::Exact)));
-        }
-        let popularity = OrderField::Number(NumberField::Popularity);
-        let list = content::List {
-            kind: plan.input.kind,
-            filter: &plan.input.filter,
-            order: ContentOrder { by: popularity, direction: Direction::Desc },
-            after: None,
-            limit: as_limit(plan.page.reach() + plan.exclude.len()),
-        };
-        let ids = content::list(&self.db, plan.scope, &list).await?;
-        let wanted = ids.into_iter().filter(|id| !plan.exclude.contains(&id.id));
-        let hits = wanted.map(|id| Hit {
-            id,
-            score: 0.0,
-            similarity: None,
-            text_score: None,
-            highlights: Vec::new(),
-            why: Why::default(),
-        });
-        let info = SearchInfo { space: None, ..plan.info(SearchStrategy::ColdStart) };
-        Ok(plan.page.cut(hits.collect(), Order::AsPicked, info))
-    }
 }
 
 impl Plan<'_> {
@@ -303,7 +273,7 @@ impl Plan<'_> {
         }
     }
 
-    fn info(&self, strategy: SearchStrategy) -> SearchInfo {
+    pub(super) fn info(&self, strategy: SearchStrategy) -> SearchInfo {
         SearchInfo {
             space: Some(self.space.name.clone()),
             strategy,
