@@ -305,3 +305,32 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // A panic while the lock was held cannot leave half a value: values are replaced whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(binary_rows: Option<i64>, rows: i64, index: Option<IndexOver>) -> Option<IndexOver> {
+        let build = IndexBuild { memory_mb: 64, parallel_workers: 0 };
+        let policy = IndexPolicy { exact_rows: 10, index_rows: 100, binary_rows, build };
+        policy.wanted(LeafState { rows, index, has_owned_rows: false })
+    }
+
+    #[test]
+    fn an_index_is_over_bits_from_the_threshold_on_and_stays_so() {
+        use IndexOver::{Binary, Float};
+        assert_eq!(wanted(Some(1_000), 100, None), None);
+        assert_eq!(wanted(Some(1_000), 999, None), Some(Float));
+        assert_eq!(wanted(Some(1_000), 1_000, None), Some(Binary));
+        assert_eq!(wanted(Some(1_000), 1_000, Some(Float)), Some(Binary));
+        assert_eq!(wanted(Some(1_000), 999, Some(Binary)), Some(Binary));
+    }
+
+    #[test]
+    fn without_the_option_every_index_is_over_numbers() {
+        assert_eq!(wanted(None, 100, None), None);
+        for index in [None, Some(IndexOver::Float), Some(IndexOver::Binary)] {
+            assert_eq!(wanted(None, 5_000_000, index), Some(IndexOver::Float));
+        }
+    }
+}
