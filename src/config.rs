@@ -197,12 +197,12 @@ pub struct Config {
     #[arg(long, env = "INDEX_MEMORY_MB", global = true, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "MEGABYTES")]
     pub index_memory_mb: u32,
 
-    /// What an index of 1,000,000 rows or more keeps of a vector; `binary` pays from 1,024 numbers on
+    /// What an index of 1,000,000 rows or more keeps of a vector; `binary` is meant for 1,024 numbers and more
     ///
     /// `none` keeps every number, `binary` one bit for each: the index gets far smaller, proposes more
-    /// rows, and those are compared in full precision. Vectors shorter than some 1,024 numbers lose too
-    /// many of their nearest rows that way. Needs a PostgreSQL server; all processes of a database must
-    /// agree.
+    /// rows, and those are compared in full precision. Short vectors lose too many of their nearest rows
+    /// that way: with 256 numbers one in eleven. The embedded database ignores it; all processes of a
+    /// database must agree.
     #[arg(long, env = "INDEX_QUANTIZATION", global = true, value_enum, default_value_t = IndexQuantization::None)]
     pub index_quantization: IndexQuantization,
 
