@@ -166,6 +166,7 @@ async fn services(catalogue: &mut Catalogue, model: Arc<Timed>) -> Result<Servic
         index: IndexPolicy {
             exact_rows: 20_000,
             index_rows: 1_000_000,
+            binary_rows: None,
             build: IndexBuild { memory_mb: 64, parallel_workers: 0 },
         },
         queue: QueuePolicy { lease: LEASE, poll: Duration::from_secs(1) },

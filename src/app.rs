@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::auth::{self, Role, Tokens};
-use crate::config::Config;
+use crate::config::{Config, IndexQuantization};
 use crate::dev::{DataFolder, FolderLock, SetupError};
 use crate::embed::{Embedders, LocalSettings, OpenAiSettings};
 use crate::graphql::{self, KindredSchema, RequestContext};
@@ -30,6 +30,8 @@ pub const DEMO: &str = include_str!("../demo/songs.jsonl");
 const INDEX_ROWS: u32 = 30_000;
 /// Building an index blocks the embedded database for minutes.
 const EMBEDDED_INDEX_ROWS: u32 = 100_000;
+/// With fewer rows an index over bits saves too little for what it misses.
+const BINARY_ROWS: i64 = 1_000_000;
 /// Workers look this often what is due by time: retries, and tasks whose worker stopped.
 const POLL: Duration = Duration::from_secs(1);
 /// Open requests have this long to end when the server stops.
@@ -376,6 +378,10 @@ fn settings(config: &Config) -> Result<Settings, StartError> {
         index: IndexPolicy {
             exact_rows: config.exact_search_rows.into(),
             index_rows: index_rows.into(),
+            binary_rows: match (config.index_quantization, &config.database_url) {
+                (IndexQuantization::Binary, Some(_)) => Some(BINARY_ROWS),
+                (IndexQuantization::Binary, None) | (IndexQuantization::None, _) => None,
+            },
             build: IndexBuild {
                 memory_mb: config.index_memory_mb,
                 parallel_workers: u32::try_from(workers).unwrap_or(1).min(8),

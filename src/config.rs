@@ -26,6 +26,15 @@ pub enum LogFormat {
     Json,
 }
 
+/// What is left of a vector in the indexes of large leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IndexQuantization {
+    /// Every number.
+    None,
+    /// The sign of every number.
+    Binary,
+}
+
 /// Every setting. `Debug` does not show secrets.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Settings")]
@@ -187,6 +196,15 @@ pub struct Config {
     /// Megabytes of memory for building an index
     #[arg(long, env = "INDEX_MEMORY_MB", global = true, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "MEGABYTES")]
     pub index_memory_mb: u32,
+
+    /// What an index of 1,000,000 rows or more keeps of a vector; `binary` is meant for 1,024 numbers and more
+    ///
+    /// `none` keeps every number, `binary` one bit for each: the index gets far smaller, proposes more
+    /// rows, and those are compared in full precision. Short vectors lose too many of their nearest rows
+    /// that way: with 256 numbers one in eleven. The embedded database ignores it; all processes of a
+    /// database must agree.
+    #[arg(long, env = "INDEX_QUANTIZATION", global = true, value_enum, default_value_t = IndexQuantization::None)]
+    pub index_quantization: IndexQuantization,
 
     /// Seconds after which a request is answered with an error
     #[arg(long, env = "REQUEST_TIMEOUT", global = true, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]

@@ -139,6 +139,24 @@ pub struct LeafIndex {
     pub holds: &'static str,
 }
 
+/// What an HNSW index compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexOver {
+    /// Every number of a vector.
+    Float,
+    /// One bit for each number: whether it is above zero.
+    Binary,
+}
+
+impl IndexOver {
+    pub fn other(self) -> Self {
+        match self {
+            Self::Float => Self::Binary,
+            Self::Binary => Self::Float,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexState {
     None,

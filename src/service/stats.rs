@@ -47,7 +47,7 @@ impl Services {
             rows: stats::rows(&self.db, scope, kind).await?,
             embedded,
             space: Some(space),
-            has_index: leaf.has_index,
+            has_index: leaf.index.is_some(),
         })
     }
 

@@ -7,8 +7,10 @@ use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
+use super::index::Expression;
 use super::{Db, Result, filter, rows, visible};
 use crate::model::hit::Candidate;
+use crate::model::space::IndexOver;
 use crate::model::{Content, Filter, Kind, NodeId, Scope, Space};
 
 /// A search for the rows nearest to a vector.
@@ -108,24 +110,37 @@ pub async fn exact_if_few(
 ///
 /// The inner ORDER BY must repeat the indexed expression exactly, or the index is not used. The
 /// scan goes on until enough rows pass the filter, see `connect::session_settings`.
-pub async fn approximate(db: &Db, scope: Scope, search: &Nearest<'_>) -> Result<Found> {
-    let dimensions = search.space.dimensions;
+pub async fn approximate(
+    db: &Db,
+    scope: Scope,
+    search: &Nearest<'_>,
+    over: IndexOver,
+) -> Result<Found> {
+    let indexed = Expression::new(db, search.space, over);
     let vector = Vector::from(search.vector.to_vec());
     let mut query = QueryBuilder::<Postgres>::new(
         "WITH proposed AS MATERIALIZED (SELECT content.id, embedding.embedding <=> ",
     );
     query.push_bind(vector.clone()).push(" AS distance FROM ");
     push_matching(&mut query, scope, search);
-    let indexed = db.indexed_type();
-    query.push(format!(" ORDER BY embedding.embedding::{indexed}({dimensions}) <=> "));
-    query.push_bind(vector).push(format!("::{indexed}({dimensions}) LIMIT "));
-    push_limit(&mut query, search, search.limit.max(100));
+    let column = indexed.of("embedding.embedding");
+    query.push(format!(" ORDER BY {column} {} {}", indexed.operator, indexed.before));
+    query.push_bind(vector).push(indexed.after).push(" LIMIT ");
+    push_limit(&mut query, search, proposals(over, search.limit));
     // `+ 0` keeps the planner from taking the inner order for this one.
     query.push("), nearest AS (SELECT id, distance FROM proposed ORDER BY distance + 0, id LIMIT ");
     push_limit(&mut query, search, search.limit);
     query.push(")");
     push_found(&mut query, scope, search);
     found(query.build().fetch_all(db.sql(scope)).await?, search)
+}
+
+/// How many rows an index is asked for to find the nearest `limit`. Bits tell far less than numbers.
+fn proposals(over: IndexOver, limit: i64) -> i64 {
+    match over {
+        IndexOver::Float => limit.max(100),
+        IndexOver::Binary => (10 * limit).max(400),
+    }
 }
 
 /// Ends a statement whose `nearest` has ids and distances, and adds the rows if they are wanted.
@@ -168,8 +183,8 @@ pub struct NearestToEach<'a> {
     pub ids: &'a [Uuid],
     /// How many for each.
     pub limit: i64,
-    /// Whether the leaf has an HNSW index to ask, once per row.
-    pub has_index: bool,
+    /// The HNSW index of the leaf to ask, once per row.
+    pub index: Option<IndexOver>,
 }
 
 /// The rows nearest to each of several visible rows, without the row itself, in one statement.
@@ -179,7 +194,6 @@ pub async fn nearest_to_each(
     search: &NearestToEach<'_>,
 ) -> Result<Vec<(Uuid, Candidate)>> {
     let leaf = search.space.leaf(search.kind);
-    let dimensions = search.space.dimensions;
     let visible = |query: &mut QueryBuilder<Postgres>| {
         query.push("SELECT content.id, embedding.embedding FROM ").push(&leaf);
         query.push(" AS embedding JOIN content ON content.id = embedding.content_id WHERE true");
@@ -188,27 +202,29 @@ pub async fn nearest_to_each(
     let mut query = QueryBuilder::<Postgres>::new("WITH seed AS MATERIALIZED (");
     visible(&mut query);
     query.push(" AND content.id = ANY(").push_bind(search.ids.to_vec()).push("))");
-    if !search.has_index {
+    if search.index.is_none() {
         // Every row is compared with every seed: read and check each only once.
         query.push(", candidate AS MATERIALIZED (");
         visible(&mut query);
         query.push(")");
     }
     query.push(" SELECT seed.id, nearest.id, nearest.distance FROM seed CROSS JOIN LATERAL (");
-    query.push("SELECT candidate.id, candidate.embedding <=> seed.embedding AS distance FROM ");
-    if search.has_index {
-        query.push("(");
+    let compared = "SELECT candidate.id, candidate.embedding <=> seed.embedding AS distance FROM ";
+    if let Some(over) = search.index {
+        let indexed = Expression::new(db, search.space, over);
+        let [near, seed] = ["candidate.embedding", "seed.embedding"].map(|of| indexed.of(of));
+        query.push("SELECT id, distance FROM (").push(compared).push("(");
         visible(&mut query);
-        query.push(") AS ");
-    }
-    query.push("candidate WHERE candidate.id <> seed.id ORDER BY ");
-    if search.has_index {
-        let indexed = db.indexed_type();
-        query.push(format!(
-            "candidate.embedding::{indexed}({dimensions}) <=> seed.embedding::{indexed}({dimensions})"
-        ));
+        query.push(") AS candidate WHERE candidate.id <> seed.id ORDER BY ");
+        query.push(format!("{near} {} {seed}", indexed.operator));
+        query.push(" LIMIT ").push_bind(match over {
+            // The order is all but exact: nothing more is read only to be put in order.
+            IndexOver::Float => search.limit,
+            IndexOver::Binary => proposals(over, search.limit),
+        });
+        query.push(") AS proposed ORDER BY distance + 0, id");
     } else {
-        query.push("distance");
+        query.push(compared).push("candidate WHERE candidate.id <> seed.id ORDER BY distance");
     }
     query.push(" LIMIT ").push_bind(search.limit);
     query.push(") AS nearest ORDER BY seed.id, nearest.distance, nearest.id");

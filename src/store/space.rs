@@ -7,8 +7,8 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Db, Error, Result, Tx};
-use crate::model::space::{FillState, HeldKind, SpaceState};
+use super::{Db, Error, Result, Tx, index};
+use crate::model::space::{FillState, HeldKind, IndexOver, SpaceState};
 use crate::model::{Kind, Scope, Space};
 
 /// All spaces with the kinds they answer for, oldest first, at one point in time.
@@ -223,12 +223,14 @@ fn held_kind(model: entity::space_kind::Model) -> Result<HeldKind> {
 pub struct LeafState {
     /// Counted up to the cap that was asked for.
     pub rows: i64,
-    pub has_index: bool,
+    /// What its index is over; `None` where it has none that is valid.
+    pub index: Option<IndexOver>,
     /// Whether any row of the kind has an owner.
     pub has_owned_rows: bool,
 }
 
-/// The state of a leaf, its rows counted up to `cap`.
+/// The state of a leaf, its rows counted up to `cap`. Of two indexes the newer one counts: the other is
+/// about to be dropped.
 pub async fn leaf_state(
     db: &Db,
     scope: Scope,
@@ -237,9 +239,13 @@ pub async fn leaf_state(
     cap: i64,
 ) -> Result<LeafState> {
     let leaf = space.leaf(kind);
+    let [float, binary] =
+        [IndexOver::Float, IndexOver::Binary].map(|over| index::name(&leaf, over));
     let statement = format!(
         "SELECT (SELECT count(*) FROM (SELECT 1 FROM {leaf} LIMIT $1) AS capped), \
-         EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('{leaf}_hnsw_idx') AND indisvalid), \
+         (SELECT indexrelid IS NOT DISTINCT FROM to_regclass('{binary}')::oid FROM pg_index \
+         WHERE indexrelid IN (to_regclass('{float}'), to_regclass('{binary}')) AND indisvalid \
+         ORDER BY indexrelid DESC LIMIT 1), \
          EXISTS (SELECT 1 FROM content WHERE kind = $2 AND owner_id IS NOT NULL)"
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(statement))
@@ -247,9 +253,10 @@ pub async fn leaf_state(
         .bind(kind.as_str())
         .fetch_one(db.sql(scope))
         .await?;
+    let is_binary: Option<bool> = row.try_get(1)?;
     Ok(LeafState {
         rows: row.try_get(0)?,
-        has_index: row.try_get(1)?,
+        index: is_binary.map(|is| if is { IndexOver::Binary } else { IndexOver::Float }),
         has_owned_rows: row.try_get(2)?,
     })
 }

@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 
+use kindred::service::{IndexPolicy, Settings};
 use serde_json::{Value, json};
 
-use crate::support::database::server_url;
-use crate::support::{TestApp, catalogue, texts};
+use crate::support::database::{lacks_server, server_url};
+use crate::support::{PATIENCE, TestApp, catalogue, settings, texts};
+
+/// What an index over bits finds at least of the ten nearest.
+const BITS_RECALL: f64 = 0.95;
 
 /// How many rows are indexed; the embedded engine takes long to build an index.
 fn rows() -> usize {
@@ -140,4 +144,120 @@ async fn a_row_that_comes_in_later_is_found_through_the_index() {
     let answer = app.anonymous().ask(query).await;
     assert_eq!(answer["recommend"]["info"]["strategy"], "HNSW");
     assert_eq!(texts(&answer["recommend"]["nodes"], "id"), ids);
+}
+
+/// The indexed songs, after a process that wants bits from 1,000 rows on has looked after them. The
+/// server itself does not: it searches by what is there.
+async fn over_bits() -> (TestApp, Vec<String>) {
+    let (app, ids) = indexed().await;
+    let built = IndexPolicy { binary_rows: Some(1_000), index_rows: 100, ..settings().index };
+    let settings = Settings { index: built, ..settings() };
+    let other = app.services_of(app.services.embedder().clone(), settings).await;
+    app.on_server(async move { other.maintain().await }).await.unwrap();
+    (app, ids)
+}
+
+/// The HNSW indexes of the songs, without the name of the leaf.
+async fn indexes(app: &TestApp) -> Vec<String> {
+    let statement = "SELECT regexp_replace(indexrelname, '.*_([a-z]+_idx)$', '\\1') AS name
+        FROM pg_stat_user_indexes JOIN pg_class ON pg_class.oid = indexrelid
+        JOIN pg_am ON pg_am.oid = relam WHERE amname = 'hnsw' ORDER BY 1";
+    app.rows(statement).await.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The type of the index of the songs, as the API shows it.
+async fn shown(app: &TestApp) -> Value {
+    let query = "{ embeddingSpaces { holds { kind index { state type } } } }";
+    let answer = app.as_admin().ask(query).await;
+    let held = answer["embeddingSpaces"][0]["holds"].as_array().unwrap();
+    held.iter().find(|held| held["kind"] == "SONG").unwrap()["index"].clone()
+}
+
+#[tokio::test]
+async fn an_index_over_bits_finds_what_comparing_everything_finds_under_every_filter() {
+    if lacks_server("an_index_over_bits_finds_what_comparing_everything_finds_under_every_filter") {
+        return;
+    }
+    let (app, _) = over_bits().await;
+    assert_eq!(indexes(&app).await, ["bit_idx"]);
+    assert_eq!(shown(&app).await, json!({ "state": "READY", "type": "hnsw(binary)" }));
+    let cases = [
+        ("true", json!({})),
+        ("popularity < 50", json!({ "song": { "popularity": { "lt": 50 } } })),
+        ("popularity < 5", json!({ "song": { "popularity": { "lt": 5 } } })),
+    ];
+    for (condition, filter) in cases {
+        let (recall, strategies) = recall(&app, condition, &filter).await;
+        println!("recall@10 {recall:.4} where {condition}, by {strategies:?}");
+        assert!(recall >= BITS_RECALL, "{recall} where {condition}");
+        assert!(strategies.contains(&"HNSW".to_owned()), "{strategies:?} where {condition}");
+    }
+}
+
+#[tokio::test]
+async fn what_bits_propose_is_put_in_order_in_full_precision() {
+    if lacks_server("what_bits_propose_is_put_in_order_in_full_precision") {
+        return;
+    }
+    let (app, ids) = over_bits().await;
+    let query = "query ($id: ID!) { similar(id: $id, first: 50) {
+        edges { similarity node { id } } info { strategy } } }";
+    let variables = json!({ "id": ids[0] });
+    let answer = app.as_admin().query(query, variables.clone()).await;
+    assert_eq!(answer["similar"]["info"]["strategy"], "HNSW");
+    let edges = answer["similar"]["edges"].as_array().unwrap();
+    let seed = ids[0].strip_prefix("song:").unwrap();
+    let statement = format!(
+        "SELECT 'song:' || near.content_id AS id, 1 - (near.embedding <=> seed.embedding) AS similarity
+         FROM embedding AS near JOIN embedding AS seed ON seed.content_id = '{seed}'"
+    );
+    let exact: HashMap<String, f64> = app
+        .rows(&statement)
+        .await
+        .iter()
+        .map(|row| (row["id"].as_str().unwrap().to_owned(), row["similarity"].as_f64().unwrap()))
+        .collect();
+    let similarities: Vec<f64> =
+        edges.iter().map(|edge| edge["similarity"].as_f64().unwrap()).collect();
+    assert!(similarities.is_sorted_by(|one, next| one >= next), "{similarities:?}");
+    for (edge, similarity) in edges.iter().zip(&similarities) {
+        let of = exact[edge["node"]["id"].as_str().unwrap()];
+        assert!((of - similarity).abs() < 1e-6, "{of} is not {similarity}");
+    }
+    // Asked for each of several rows, it is the same list.
+    let each =
+        "query ($id: ID!) { node(id: $id) { ... on Song { similar(first: 5) { nodes { id } } } } }";
+    let answer = app.as_admin().query(each, variables).await;
+    let nearest: Vec<_> = edges[..5].iter().map(|edge| edge["node"].clone()).collect();
+    assert_eq!(answer["node"]["similar"]["nodes"], json!(nearest));
+    assert_asked(&app).await;
+}
+
+/// Searches until the server has counted that the only index is asked.
+async fn assert_asked(app: &TestApp) {
+    let query = "{ recommend(query: \"love\") { nodes { id } info { strategy } } }";
+    let scans = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname LIKE '%\\_bit\\_idx'";
+    let wait = async {
+        loop {
+            let answer = app.anonymous().ask(query).await;
+            assert_eq!(answer["recommend"]["info"]["strategy"], "HNSW");
+            if app.rows(scans).await[0]["idx_scan"].as_i64().unwrap() > 0 {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("the index over bits is never asked");
+}
+
+#[tokio::test]
+async fn without_the_option_an_index_over_numbers_replaces_the_one_over_bits() {
+    if lacks_server("without_the_option_an_index_over_numbers_replaces_the_one_over_bits") {
+        return;
+    }
+    let (app, _) = over_bits().await;
+    app.run_queue().await;
+    assert_eq!(indexes(&app).await, ["hnsw_idx"]);
+    assert_eq!(shown(&app).await, json!({ "state": "READY", "type": "hnsw(halfvec)" }));
+    let answer = app.anonymous().ask("{ recommend(query: \"love\") { info { strategy } } }").await;
+    assert_eq!(answer["recommend"]["info"]["strategy"], "HNSW");
 }

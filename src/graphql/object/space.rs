@@ -126,7 +126,8 @@ pub(in crate::graphql) struct SpaceIndex {
     phase: Option<String>,
     /// Its size in bytes.
     bytes: i64,
-    /// What it is over: `hnsw(halfvec)` or, in the embedded database, `hnsw(vector)`.
+    /// What it is over: `hnsw(halfvec)` or, in the embedded database, `hnsw(vector)`. With
+    /// `INDEX_QUANTIZATION=binary` it is `hnsw(binary)` from 1,000,000 rows on.
     #[graphql(name = "type")]
     of: String,
 }

@@ -40,10 +40,11 @@ impl Services {
         let policy = self.settings.index;
         let leaf = self.leaf_state(search.space, search.kind).await?;
         let wanted = usize::try_from(search.limit).unwrap_or(usize::MAX);
-        let is_small = !leaf.has_index || leaf.rows <= policy.exact_rows;
-        if is_small || wanted > MAX_APPROXIMATE {
+        let usable =
+            leaf.index.filter(|_| leaf.rows > policy.exact_rows && wanted <= MAX_APPROXIMATE);
+        let Some(over) = usable else {
             return Ok((search::exact(&self.db, scope, search).await?, SearchStrategy::Exact));
-        }
+        };
         let is_narrowed =
             !search.filter.is_none() || (leaf.has_owned_rows && scope != Scope::system());
         if is_narrowed {
@@ -52,7 +53,7 @@ impl Services {
                 return Ok((Found { candidates, ..Found::default() }, SearchStrategy::Exact));
             }
         }
-        let found = search::approximate(&self.db, scope, search).await?;
+        let found = search::approximate(&self.db, scope, search, over).await?;
         if found.candidates.len() >= wanted {
             return Ok((found, SearchStrategy::Hnsw));
         }

@@ -107,12 +107,12 @@ impl Services {
             let space = self.answering_space(kind, None, Tier::Usual).await?;
             let leaf = self.leaf_state(&space, kind).await?;
             let strategy =
-                if leaf.has_index { SearchStrategy::Hnsw } else { SearchStrategy::Exact };
+                if leaf.index.is_some() { SearchStrategy::Hnsw } else { SearchStrategy::Exact };
             let uuids: Vec<_> = of_kind.iter().map(|id| id.id).collect();
             // Two more than wanted: one says whether more follow, and half precision may swap two.
             let limit = as_limit(usize::try_from(first).unwrap_or(0) + 2);
-            let has_index = leaf.has_index;
-            let each = NearestToEach { space: &space, kind, ids: &uuids, limit, has_index };
+            let index = leaf.index;
+            let each = NearestToEach { space: &space, kind, ids: &uuids, limit, index };
             let found = search::nearest_to_each(&self.db, scope, &each).await?;
             let mut lists: HashMap<_, Vec<_>> = HashMap::new();
             for (seed, candidate) in found {

@@ -22,7 +22,7 @@ pub use promote::IfIncomplete;
 
 use super::{Error, Result, Services};
 use crate::embed::{Backend, Embedder, ModelKey, UnknownBackend};
-use crate::model::space::{FillState, HeldKind, SpaceState};
+use crate::model::space::{FillState, HeldKind, IndexOver, SpaceState};
 use crate::model::{Kind, Scope, Space, Viewer, limits};
 use crate::store::index::IndexBuild;
 use crate::store::space::LeafState;
@@ -40,7 +40,30 @@ pub struct IndexPolicy {
     pub exact_rows: i64,
     /// A leaf with more rows than this gets an index.
     pub index_rows: i64,
+    /// The index of a leaf with at least this many rows is over bits; `None` for never.
+    pub binary_rows: Option<i64>,
     pub build: IndexBuild,
+}
+
+impl IndexPolicy {
+    /// The index that a leaf should have, if any. One over bits stays when rows go, so that a leaf about
+    /// as large as the threshold is not indexed again and again.
+    fn wanted(&self, leaf: LeafState) -> Option<IndexOver> {
+        if leaf.index.is_none() && leaf.rows <= self.index_rows {
+            return None;
+        }
+        let is_large = |rows: i64| leaf.rows >= rows || leaf.index == Some(IndexOver::Binary);
+        Some(if self.binary_rows.is_some_and(is_large) {
+            IndexOver::Binary
+        } else {
+            IndexOver::Float
+        })
+    }
+
+    /// Rows of a leaf are counted up to this to know what it should have.
+    fn counted_rows(&self) -> i64 {
+        self.index_rows.max(self.binary_rows.unwrap_or(0)) + 1
+    }
 }
 
 /// What is known of spaces, read at most every few seconds.
@@ -281,4 +304,33 @@ async fn commit(tx: Tx) -> Result<()> {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // A panic while the lock was held cannot leave half a value: values are replaced whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(binary_rows: Option<i64>, rows: i64, index: Option<IndexOver>) -> Option<IndexOver> {
+        let build = IndexBuild { memory_mb: 64, parallel_workers: 0 };
+        let policy = IndexPolicy { exact_rows: 10, index_rows: 100, binary_rows, build };
+        policy.wanted(LeafState { rows, index, has_owned_rows: false })
+    }
+
+    #[test]
+    fn an_index_is_over_bits_from_the_threshold_on_and_stays_so() {
+        use IndexOver::{Binary, Float};
+        assert_eq!(wanted(Some(1_000), 100, None), None);
+        assert_eq!(wanted(Some(1_000), 999, None), Some(Float));
+        assert_eq!(wanted(Some(1_000), 1_000, None), Some(Binary));
+        assert_eq!(wanted(Some(1_000), 1_000, Some(Float)), Some(Binary));
+        assert_eq!(wanted(Some(1_000), 999, Some(Binary)), Some(Binary));
+    }
+
+    #[test]
+    fn without_the_option_every_index_is_over_numbers() {
+        assert_eq!(wanted(None, 100, None), None);
+        for index in [None, Some(IndexOver::Float), Some(IndexOver::Binary)] {
+            assert_eq!(wanted(None, 5_000_000, index), Some(IndexOver::Float));
+        }
+    }
 }

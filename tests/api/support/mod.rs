@@ -397,6 +397,7 @@ pub(crate) fn settings() -> Settings {
         index: IndexPolicy {
             exact_rows: 5_000,
             index_rows: 50_000,
+            binary_rows: None,
             build: IndexBuild { memory_mb: 64, parallel_workers: 0 },
         },
         queue: QueuePolicy { lease: Duration::from_mins(1), poll: Duration::from_secs(1) },
