@@ -159,6 +159,16 @@ impl Server {
         }
     }
 
+    /// Runs `kindred ingest songs` on the server, until all songs are embedded.
+    pub(crate) fn ingest(&self, songs: &Path) -> Result<()> {
+        let mut command = kindred(None);
+        command.args(["ingest", "songs"]).arg(songs).args(["--url", &self.url]);
+        match command.status()? {
+            status if status.success() => Ok(()),
+            status => Err(format!("`kindred ingest` ended with {status}").into()),
+        }
+    }
+
     /// Resident megabytes, where the system says so.
     pub(crate) fn resident_mb(&self) -> Option<f64> {
         memory_mb(self.child.id(), "VmRSS")

@@ -1,6 +1,7 @@
 //! A model's files in a folder.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use fastembed::{OutputKey, Pooling, QuantizationMode, TokenizerFiles, UserDefinedEmbeddingModel};
@@ -12,6 +13,10 @@ use crate::embed::Error;
 const GRAPH: &str = "model.onnx";
 /// What a model of an unknown name reads, unless its files say something lower.
 const USUAL_TOKENS: u64 = 512;
+/// From 32 MiB on glibc takes each block from the system and gives it back when it is freed. After a smaller
+/// one it keeps blocks of that size for later, which in the thread of a second session is the whole file
+/// once more. The part that nothing is written to takes no memory.
+const GIVEN_BACK: usize = 33 * 1024 * 1024;
 const TOKENIZER: &str = "tokenizer.json";
 const CONFIG: &str = "config.json";
 const SPECIAL_TOKENS: &str = "special_tokens_map.json";
@@ -105,12 +110,12 @@ impl ModelFolder {
             special_tokens_map_file: self.bytes(SPECIAL_TOKENS)?,
             tokenizer_config_file: self.bytes(TOKENIZER_CONFIG)?,
         };
-        let mut model = UserDefinedEmbeddingModel::new(self.bytes(GRAPH)?, tokenizer)
+        let mut model = UserDefinedEmbeddingModel::new(self.large(GRAPH)?, tokenizer)
             .with_quantization(card.quantization);
         model.pooling.clone_from(&card.pooling);
         model.output_key = output_key(card);
         for name in self.weights(card) {
-            let bytes = self.bytes(&name)?;
+            let bytes = self.large(&name)?;
             model = model.with_external_initializer(name, bytes);
         }
         Ok(model)
@@ -139,6 +144,18 @@ impl ModelFolder {
     fn bytes(&self, file: &str) -> Result<Vec<u8>, Error> {
         let read = fs::read(self.0.join(file));
         read.map_err(|error| self.bad(file, &format!("cannot be read: {error}")))
+    }
+
+    /// A file that is needed for a moment only.
+    fn large(&self, file: &str) -> Result<Vec<u8>, Error> {
+        let read = || -> io::Result<Vec<u8>> {
+            let mut opened = File::open(self.0.join(file))?;
+            let length = usize::try_from(opened.metadata()?.len()).unwrap_or(0);
+            let mut bytes = Vec::with_capacity(length.max(GIVEN_BACK));
+            opened.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        read().map_err(|error| self.bad(file, &format!("cannot be read: {error}")))
     }
 
     fn bad(&self, file: &str, what: &str) -> Error {
