@@ -149,6 +149,7 @@ pub enum IndexOver {
 }
 
 impl IndexOver {
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Float => Self::Binary,

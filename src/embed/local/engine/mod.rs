@@ -6,13 +6,16 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::batch::{Limits, batches};
 use super::work::{Answer, Counts, Documents, Progress};
 use crate::embed::{Embedding, Error};
+
+/// Threads beside the first keep their model this long after the last document.
+const SPARE_AFTER: Duration = Duration::from_secs(10);
 
 /// What a text is to the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,8 @@ struct Shared {
     threads: usize,
     /// A thread ends after resting so long, and the model leaves memory; zero keeps it.
     unload_after: Duration,
+    /// A thread beside the first ends this long after the last document: searches need only one.
+    spare_after: Duration,
     line: Mutex<Line>,
     changed: Condvar,
 }
@@ -75,6 +80,10 @@ struct Line {
     documents: VecDeque<Documents>,
     threads: Vec<JoinHandle<()>>,
     running: usize,
+    /// Running threads that will take nothing more.
+    leaving: usize,
+    /// When a document was last worked on.
+    documents_at: Option<Instant>,
     is_closed: bool,
 }
 
@@ -90,13 +99,26 @@ enum Next {
     Documents(Documents),
     /// Nothing came for a while.
     Rest,
+    /// Documents have not come for a while, and another thread answers the searches.
+    Leave,
     End,
 }
 
 impl Engine {
     pub(super) fn new(load: Load, limits: Limits, threads: usize, unload_after: Duration) -> Self {
+        Self::with_spare(load, limits, threads, unload_after, SPARE_AFTER)
+    }
+
+    /// As [`Self::new`], with a rest of one's own for the threads beside the first.
+    fn with_spare(
+        load: Load,
+        limits: Limits,
+        threads: usize,
+        unload_after: Duration,
+        spare_after: Duration,
+    ) -> Self {
         let (line, changed) = (Mutex::default(), Condvar::new());
-        Self(Arc::new(Shared { load, limits, threads, unload_after, line, changed }))
+        Self(Arc::new(Shared { load, limits, threads, unload_after, spare_after, line, changed }))
     }
 
     pub(super) async fn embed_query(&self, text: &str) -> Result<Embedding, Error> {
@@ -162,7 +184,7 @@ impl Shared {
     /// Starts threads until as many run as are wanted and allowed.
     fn start(self: &Arc<Self>, line: &mut Line, wanted: usize) -> Result<(), Error> {
         line.threads.retain(|thread| !thread.is_finished());
-        while line.running < wanted.min(self.threads) {
+        while line.running - line.leaving < wanted.min(self.threads) {
             let shared = self.clone();
             let named = thread::Builder::new().name("local-model".to_owned());
             let failed = |error| Error::Load(format!("no thread can be started: {error}").into());
@@ -179,15 +201,21 @@ impl Shared {
             if line.is_closed {
                 return Next::End;
             }
+            let spare = line.spare_in(self.spare_after);
+            if spare == Some(Duration::ZERO) {
+                line.leaving += 1;
+                return Next::Leave;
+            }
             if let Some(next) = line.take(self.limits) {
                 return next;
             }
-            line = match self.unload_after.is_zero() {
-                true => self.changed.wait(line).unwrap_or_else(PoisonError::into_inner),
-                false => {
-                    let waited = self.changed.wait_timeout(line, self.unload_after);
+            let unload = (!self.unload_after.is_zero()).then_some(self.unload_after);
+            line = match spare.into_iter().chain(unload).min() {
+                None => self.changed.wait(line).unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    let waited = self.changed.wait_timeout(line, patience);
                     let (line, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-                    if timeout.timed_out() && line.len() == 0 {
+                    if timeout.timed_out() && unload == Some(patience) && line.len() == 0 {
                         return Next::Rest;
                     }
                     line
@@ -207,6 +235,23 @@ impl Line {
         self.queries.len() + self.counts.len() + self.documents.len()
     }
 
+    /// How soon one of the threads is not needed any more; `None` where there is only one.
+    fn spare_in(&self, spare_after: Duration) -> Option<Duration> {
+        if self.running - self.leaving < 2 {
+            return None;
+        }
+        if !self.documents.is_empty() {
+            return Some(spare_after);
+        }
+        let rested = self.documents_at.map_or(Duration::ZERO, |at| at.elapsed());
+        Some(spare_after.saturating_sub(rested))
+    }
+
+    fn hand_back(&mut self, documents: Documents) {
+        self.documents.push_back(documents);
+        self.documents_at = Some(Instant::now());
+    }
+
     fn take(&mut self, limits: Limits) -> Option<Next> {
         self.queries.retain(|query| !query.answer.is_closed());
         self.counts.retain(|counts| !counts.is_abandoned());
@@ -218,19 +263,25 @@ impl Line {
         if let Some(counts) = self.counts.pop_front() {
             return Some(Next::Counts(counts));
         }
-        self.documents.pop_front().map(Next::Documents)
+        let documents = self.documents.pop_front()?;
+        self.documents_at = Some(Instant::now());
+        Some(Next::Documents(documents))
     }
 }
 
 /// Says when the thread has ended, however it did. What was still in line gets a new thread.
-struct Running(Arc<Shared>);
+struct Running {
+    shared: Arc<Shared>,
+    is_leaving: bool,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let mut line = self.0.line();
+        let mut line = self.shared.line();
         line.running -= 1;
+        line.leaving -= usize::from(self.is_leaving);
         let wanted = if line.is_closed { 0 } else { line.len() };
-        if let Err(error) = self.0.start(&mut line, wanted) {
+        if let Err(error) = self.shared.start(&mut line, wanted) {
             tracing::error!("Cannot start the thread of the embedding model again: {error}");
             // Dropping the work answers it.
             line.queries.clear();
@@ -242,8 +293,9 @@ impl Drop for Running {
 
 fn run(shared: Arc<Shared>) {
     // Dropped last, when the model has left memory.
-    let running = Running(shared);
-    let shared = &running.0;
+    let mut running = Running { shared, is_leaving: false };
+    let shared = running.shared.clone();
+    let shared = &shared;
     let mut model = None;
     loop {
         match shared.next() {
@@ -255,9 +307,13 @@ fn run(shared: Arc<Shared>) {
             Next::Documents(mut documents) => {
                 match documents.step(loaded(&mut model, shared), shared.limits) {
                     // The next in line has its turn, so a long call does not keep a short one waiting.
-                    Progress::More => shared.line().documents.push_back(documents),
+                    Progress::More => shared.line().hand_back(documents),
                     Progress::Done(outcome) => documents.finish(outcome),
                 }
+            }
+            Next::Leave => {
+                running.is_leaving = true;
+                break;
             }
             Next::Rest | Next::End => break,
         }

@@ -9,6 +9,7 @@ use super::*;
 
 /// What takes longer never comes.
 const PATIENCE: Duration = Duration::from_secs(30);
+const SPARE_AFTER_IN_TESTS: Duration = Duration::from_millis(200);
 /// A text that breaks the model.
 const BROKEN: &str = "broken";
 /// A length, so that batches come in the order of the lengths.
@@ -72,7 +73,7 @@ impl Script {
             let model: Box<dyn Model> = Box::new(Scripted { begun, permits, unloaded });
             Ok(model)
         });
-        let engine = Engine::new(load, limits, threads, unload_after);
+        let engine = Engine::with_spare(load, limits, threads, unload_after, SPARE_AFTER_IN_TESTS);
         Self { engine, begun: begins, permit, loads, unloaded: unloads }
     }
 
@@ -279,4 +280,26 @@ async fn two_threads_share_a_call_and_a_second_one_starts_only_when_it_has_work(
     assert_eq!(script.loads(), 2);
     script.permit(3);
     assert_eq!(numbers(&documents.await.unwrap()), [Some(1.0), Some(2.0), Some(3.0)]);
+}
+
+#[tokio::test]
+async fn a_second_thread_goes_when_documents_have_not_come_for_a_while() {
+    let script = Script::with_threads(Limits::ALONE, 2, Duration::ZERO);
+    let texts = owned(&["a", "bb"]);
+    for round in 1..=2 {
+        let mut documents = Box::pin(script.engine.embed_documents(&texts));
+        begin(&mut documents);
+        for _ in 0..2 {
+            script.begun.recv_timeout(PATIENCE).unwrap();
+        }
+        script.permit(2);
+        assert!(documents.await.is_ok());
+        assert_eq!(script.loads(), round + 1);
+        // One of the two models leaves memory, the other one answers on.
+        assert!(script.unloaded.recv_timeout(PATIENCE).is_ok());
+        script.permit(1);
+        assert!(script.engine.embed_query("query").await.is_ok());
+        script.begins(&["query"]);
+        assert_eq!(script.loads(), round + 1);
+    }
 }
