@@ -1,5 +1,5 @@
 //! Texts to vectors. A new backend is a file here, a line in [`Backend`] and an arm in
-//! [`Embedders::load`].
+//! `Embedders::load`.
 
 mod cache;
 mod embedders;
