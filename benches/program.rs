@@ -108,6 +108,13 @@ impl Server {
         Self::spawn(command).await
     }
 
+    /// A server that leaves the queue alone, so that every statement is of a request.
+    pub(crate) async fn start_without_worker(database: &Database) -> Result<Self> {
+        let mut command = kindred(Some(database));
+        command.args(["serve", "--no-worker", "--port", "0"]);
+        Self::spawn_as(command).await
+    }
+
     /// A server with the embedded database in `folder`.
     #[cfg(feature = "embedded-db")]
     pub(crate) async fn start_embedded(folder: &Path) -> Result<Self> {
@@ -117,8 +124,13 @@ impl Server {
     }
 
     async fn spawn(mut command: Command) -> Result<Self> {
+        command.args(["serve", "--port", "0"]);
+        Self::spawn_as(command).await
+    }
+
+    async fn spawn_as(mut command: Command) -> Result<Self> {
         let started = Instant::now();
-        let mut child = command.args(["serve", "--port", "0"]).stdout(Stdio::piped()).spawn()?;
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().ok_or("the server has no output")?;
         let mut lines = BufReader::new(stdout).lines();
         let url = loop {

@@ -168,7 +168,7 @@ async fn statements_per_search(
     report: &mut Report,
 ) -> Result<()> {
     let counter = Counter::start(&catalogue.database).await?;
-    let server = Server::start(&counter.database).await?;
+    let server = Server::start_without_worker(&counter.database).await?;
     let mut medians = [0.0; 2];
     for (first, median_of) in [10, 100].into_iter().zip(&mut medians) {
         let mut statements = Vec::new();
