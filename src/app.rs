@@ -17,7 +17,7 @@ use crate::graphql::{self, KindredSchema, RequestContext};
 use crate::http;
 use crate::model::song::Template;
 use crate::model::viewer::AnonymousReads;
-use crate::model::{Clock, Kind, Viewer};
+use crate::model::{Clock, Kind, Viewer, with_causes};
 use crate::service::{IndexPolicy, QueuePolicy, Services, Settings, Tiers};
 use crate::store::{self, index::IndexBuild};
 use crate::worker::Worker;
@@ -54,11 +54,11 @@ pub enum StartError {
     Template(#[from] crate::model::song::TemplateError),
     #[error(transparent)]
     Origin(#[from] http::MalformedOrigin),
-    #[error("cannot use the database: {}", chain(.0))]
+    #[error("cannot use the database: {}", with_causes(.0))]
     Store(#[from] store::Error),
-    #[error("cannot start: {}", chain(.0))]
+    #[error("cannot start: {}", with_causes(.0))]
     Service(#[from] service::Error),
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Embed(#[from] embed::Error),
     #[error("cannot listen on {address}: {source}")]
     Listen { address: String, source: std::io::Error },
@@ -66,18 +66,6 @@ pub enum StartError {
     Serve(#[source] std::io::Error),
     #[error("the demo catalogue could not be loaded: {0}")]
     Demo(String),
-}
-
-/// An error with its causes, for the operator.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// The whole program, wired.

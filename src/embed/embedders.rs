@@ -88,7 +88,10 @@ impl Embedders {
         {
             return Err(Error::Dimensions { expected, actual: description.dimensions });
         }
-        self.get(&description.key())
+        let key = description.key();
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was made just now is kept, unless the model is there already.
+        Ok(made.entry(key).or_insert(found).clone())
     }
 
     fn registered(&self, backend: Backend, model: Option<&str>) -> Option<Arc<dyn Embedder>> {

@@ -1,5 +1,6 @@
 //! Plain types that every layer may use. No I/O, no framework.
 
+pub mod causes;
 pub mod clock;
 pub mod content;
 pub mod cursor;
@@ -16,6 +17,7 @@ pub mod stats;
 pub mod text_query;
 pub mod viewer;
 
+pub use causes::with_causes;
 pub use clock::Clock;
 pub use content::{Content, Detail};
 pub use cursor::Cursor;

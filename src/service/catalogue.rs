@@ -10,7 +10,7 @@ use super::{Error, Result, Services};
 use crate::model::content::{Change, ContentOrder};
 use crate::model::cursor::fingerprint;
 use crate::model::{Content, Cursor, Filter, Kind, NodeId, Scope, Viewer, limits};
-use crate::store::{self, Tx, content, task};
+use crate::store::{Tx, content, task};
 
 /// A request for a page of a list.
 #[derive(Debug, Clone)]
@@ -113,7 +113,7 @@ impl Services {
             Change::Restore => self.enqueue_restored(&mut tx, scope, &changed, now).await?,
             Change::SoftDelete | Change::Purge => {}
         }
-        tx.commit().await.map_err(store::Error::from)?;
+        super::commit(tx).await?;
         self.wake_worker.notify_one();
         Ok(changed)
     }

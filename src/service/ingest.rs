@@ -92,7 +92,7 @@ impl Services {
             let mut tx = self.db.begin(scope).await?;
             let mut attempt = outcomes.clone();
             if self.write(&mut tx, scope, &batch, &mut attempt).await? {
-                tx.commit().await.map_err(crate::store::Error::from)?;
+                super::commit(tx).await?;
                 self.wake_worker.notify_one();
                 outcomes = attempt;
                 return Ok(outcomes.into_iter().flatten().collect());

@@ -32,7 +32,7 @@ use crate::embed::{Embedder, Embedders};
 use crate::model::song::Template;
 use crate::model::viewer::AnonymousReads;
 use crate::model::{Clock, Scope, Viewer};
-use crate::store::Db;
+use crate::store::{self, Db, Tx};
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -137,4 +137,8 @@ impl Services {
             Viewer::Anonymous => Err(Error::Unauthenticated),
         }
     }
+}
+
+async fn commit(tx: Tx) -> Result<()> {
+    Ok(tx.commit().await.map_err(store::Error::from)?)
 }

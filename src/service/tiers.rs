@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::{Error, Result, Services};
+use super::{Result, Services};
 use crate::embed::{Backend, Embedder};
 use crate::model::song::NewSong;
-use crate::model::space::SpaceState;
 use crate::model::{Kind, Scope, Space};
 use crate::store::{Tx, space, tier};
 
@@ -67,26 +66,7 @@ impl Services {
             space::all(&self.db, scope).await?.into_iter().map(|(space, _)| space).find(is_its);
         let space = match present {
             Some(present) => present,
-            None => {
-                let new = Space {
-                    id: self.clock.new_id(),
-                    name: key.model.clone(),
-                    backend: key.backend.as_str().to_owned(),
-                    model: key.model,
-                    dimensions: key.dimensions,
-                    template_version: super::spaces::TEMPLATE_VERSION,
-                    state: SpaceState::Building,
-                    created_at: now,
-                };
-                match space::insert(&self.db, scope, &new).await {
-                    Ok(()) => new,
-                    // Another process was faster.
-                    Err(error) => {
-                        let present = space::by_name(&self.db, scope, &new.name).await?;
-                        present.filter(is_its).ok_or(Error::Store(error))?
-                    }
-                }
-            }
+            None => self.inserted(self.new_space(key.model.clone(), key)).await?,
         };
         for kind in Kind::ALL {
             space::create_leaf(&self.db, scope, &space, kind).await?;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::embed::Embedder;
-use crate::model::{Scope, Space};
+use crate::model::{Scope, Space, with_causes};
 use crate::service::{Error, Services};
 use crate::store::lease::{self, Claim, Claimed, Lane, Origin};
 use crate::store::{self, listen, space};
@@ -293,18 +293,6 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 async fn patience_ends(stop: watch::Receiver<bool>) {
     stopped(stop).await;
     tokio::time::sleep(GRACE).await;
-}
-
-/// An error with its causes, for the log.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,13 +7,14 @@ mod show;
 use std::io::{IsTerminal, stdin};
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::{Client, Target};
 use super::embed::KindArgument;
 use super::{CliError, CliResult, output};
 use crate::config::Config;
+use crate::embed::Backend;
 use crate::model::Kind;
 
 /// Change the embedding model without downtime
@@ -106,7 +107,7 @@ struct Create {
 
     /// What runs the model
     #[arg(long, value_enum)]
-    backend: BackendArgument,
+    backend: Backend,
 
     /// Name of the model [default: the backend's own]
     #[arg(long, value_name = "NAME")]
@@ -120,13 +121,8 @@ struct Create {
     #[arg(long, conflicts_with_all = ["wait", "texts_per_second"])]
     no_backfill: bool,
 
-    /// How fast it may be filled [default: as fast as the model works]
-    #[arg(long, value_name = "COUNT")]
-    texts_per_second: Option<i32>,
-
-    /// Return when it is filled
-    #[arg(long)]
-    wait: bool,
+    #[command(flatten)]
+    filling: Filling,
 
     #[command(flatten)]
     kinds: Kinds,
@@ -135,29 +131,9 @@ struct Create {
     common: Common,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum BackendArgument {
-    Static,
-    Local,
-    #[value(name = "openai")]
-    OpenAi,
-}
-
-impl BackendArgument {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Static => "static",
-            Self::Local => "local",
-            Self::OpenAi => "openai",
-        }
-    }
-}
-
+/// How a space is filled.
 #[derive(Debug, Args)]
-struct Backfill {
-    /// Name of the space
-    name: String,
-
+struct Filling {
     /// How fast it may be filled [default: as fast as the model works]
     #[arg(long, value_name = "COUNT")]
     texts_per_second: Option<i32>,
@@ -165,6 +141,15 @@ struct Backfill {
     /// Return when it is filled
     #[arg(long)]
     wait: bool,
+}
+
+#[derive(Debug, Args)]
+struct Backfill {
+    /// Name of the space
+    name: String,
+
+    #[command(flatten)]
+    filling: Filling,
 
     #[command(flatten)]
     kinds: Kinds,
@@ -307,11 +292,11 @@ async fn create(command: Create, config: Config) -> CliResult {
         "dimensions": command.dimensions,
         "kinds": command.kinds.variable(),
         "backfill": !command.no_backfill,
-        "rate": command.texts_per_second,
+        "rate": command.filling.texts_per_second,
     });
     let (client, answer) = ask(CREATE, variables, &command.common, config).await?;
     let space = &answer["createSpace"]["space"];
-    if command.wait {
+    if command.filling.wait {
         return progress::until_filled(&client, &command.name, command.common.json).await;
     }
     if command.common.json {
@@ -325,10 +310,10 @@ async fn create(command: Create, config: Config) -> CliResult {
 }
 
 async fn backfill(command: Backfill, config: Config) -> CliResult {
-    let (kinds, rate) = (command.kinds.variable(), command.texts_per_second);
+    let (kinds, rate) = (command.kinds.variable(), command.filling.texts_per_second);
     let variables = json!({ "name": command.name, "kinds": kinds, "rate": rate });
     let (client, answer) = ask(BACKFILL, variables, &command.common, config).await?;
-    if command.wait {
+    if command.filling.wait {
         return progress::until_filled(&client, &command.name, command.common.json).await;
     }
     if command.common.json {

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::failure::{Failure, Rejection, retry_after};
 use super::model::Model;
 use crate::embed::{Error, OpenAiSettings};
-use crate::model::Clock;
+use crate::model::{Clock, with_causes};
 
 /// The host whose API is of no use without a key.
 const OPENAI: &str = "api.openai.com";
@@ -243,14 +243,7 @@ fn of_transport(error: reqwest::Error) -> (Failure, String) {
         Failure::away("the connection broke")
     };
     let error = error.without_url();
-    let mut detail = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        detail.push_str(": ");
-        detail.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    (failure, detail)
+    (failure, with_causes(&error))
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::commit;
 use crate::model::space::{Coverage, FillState, HeldKind, LeafIndex};
 use crate::model::{Kind, Scope, Space, Viewer};
+use crate::service::commit;
 use crate::service::{Error, Result, Services};
 use crate::store::space_fill::{self, Filling, Pace, Slice};
 use crate::store::{embedding, index, space};

@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::commit;
 use crate::embed;
 use crate::model::ids::MalformedId;
 use crate::model::space::{ImportOutcome, VectorDraft};
 use crate::model::{Kind, NodeId, Scope, Space, Viewer, limits};
+use crate::service::commit;
 use crate::service::{Error, Result, Services};
 use crate::store::Tx;
 use crate::store::space_import::{self, Import};

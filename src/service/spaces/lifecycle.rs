@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::backfill::checked_rate;
-use super::{TEMPLATE_VERSION, commit};
 use crate::embed::{Backend, UnknownBackend};
-use crate::model::space::SpaceState;
 use crate::model::{Kind, Space, Viewer, limits};
+use crate::service::commit;
 use crate::service::{Error, Result, Services};
 use crate::store::{space, space_fill, space_switch};
 
@@ -94,16 +93,7 @@ impl Services {
             );
             return Err(Error::invalid("model", problem));
         }
-        Ok(Space {
-            id: self.clock.new_id(),
-            name: new.name.clone(),
-            backend: key.backend.as_str().to_owned(),
-            model: key.model,
-            dimensions: key.dimensions,
-            template_version: TEMPLATE_VERSION,
-            state: SpaceState::Building,
-            created_at: self.clock.now(),
-        })
+        Ok(self.new_space(new.name.clone(), key))
     }
 
     /// Removes a space with everything in it; one that answers for a kind is refused.

@@ -26,12 +26,12 @@ use crate::model::space::{FillState, HeldKind, IndexOver, SpaceState};
 use crate::model::{Kind, Scope, Space, Viewer, limits};
 use crate::store::index::IndexBuild;
 use crate::store::space::LeafState;
-use crate::store::{self, Tx, space, task};
+use crate::store::{space, task};
 
 /// What is known of spaces is read again after this; another process may have changed it.
 const FRESH_FOR: Duration = Duration::from_secs(5);
 /// Version of the text templates; a change of the built-in template is a new space.
-pub(super) const TEMPLATE_VERSION: i32 = 1;
+const TEMPLATE_VERSION: i32 = 1;
 
 /// When and how HNSW indexes are built.
 #[derive(Debug, Clone, Copy)]
@@ -133,25 +133,7 @@ impl Services {
         }
         let present = match present {
             Some(present) => present,
-            None => {
-                let new = Space {
-                    id: self.clock.new_id(),
-                    name: name.clone(),
-                    backend: key.backend.as_str().to_owned(),
-                    model: key.model,
-                    dimensions: key.dimensions,
-                    template_version: TEMPLATE_VERSION,
-                    state: SpaceState::Building,
-                    created_at: now,
-                };
-                match space::insert(&self.db, scope, &new).await {
-                    Ok(()) => new,
-                    // Another process was faster.
-                    Err(error) => {
-                        space::by_name(&self.db, scope, &name).await?.ok_or(Error::Store(error))?
-                    }
-                }
-            }
+            None => self.inserted(self.new_space(name, key)).await?,
         };
         for kind in Kind::ALL {
             space::create_leaf(&self.db, scope, &present, kind).await?;
@@ -159,6 +141,36 @@ impl Services {
             space::hold_if_none(&self.db, scope, kind, present.id, now).await?;
         }
         Ok(())
+    }
+
+    /// A space that is to be made for a model.
+    pub(super) fn new_space(&self, name: String, key: ModelKey) -> Space {
+        Space {
+            id: self.clock.new_id(),
+            name,
+            backend: key.backend.as_str().to_owned(),
+            model: key.model,
+            dimensions: key.dimensions,
+            template_version: TEMPLATE_VERSION,
+            state: SpaceState::Building,
+            created_at: self.clock.now(),
+        }
+    }
+
+    /// Writes a new space, or finds the one of its name where another process was faster.
+    pub(super) async fn inserted(&self, new: Space) -> Result<Space> {
+        let scope = Scope::system();
+        match space::insert(&self.db, scope, &new).await {
+            Ok(()) => Ok(new),
+            Err(error) => {
+                let present = space::by_name(&self.db, scope, &new.name).await?;
+                let is_of_model = |present: &Space| {
+                    (&present.backend, &present.model, present.dimensions)
+                        == (&new.backend, &new.model, new.dimensions)
+                };
+                present.filter(is_of_model).ok_or(Error::Store(error))
+            }
+        }
     }
 
     /// All spaces with the kinds they answer for, oldest first.
@@ -295,10 +307,6 @@ pub(super) fn model_key(space: &Space) -> Result<ModelKey> {
         Error::invalid("space", format!("`{}` cannot be used: {error}", space.name))
     })?;
     Ok(ModelKey { backend, model: space.model.clone(), dimensions: space.dimensions })
-}
-
-async fn commit(tx: Tx) -> Result<()> {
-    Ok(tx.commit().await.map_err(store::Error::from)?)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

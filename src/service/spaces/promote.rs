@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::commit;
 use super::lifecycle::checked_kinds;
 use crate::model::space::FillState;
 use crate::model::{Kind, Scope, Space, Viewer};
+use crate::service::commit;
 use crate::service::{Error, Result, Services};
 use crate::store::space_switch::{self, Active};
 use crate::store::{Tx, space, space_fill};
