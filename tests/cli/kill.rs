@@ -245,10 +245,12 @@ fn repeated(calls: &[Call]) -> (usize, usize) {
 }
 
 /// Whether a request belongs to the last batch of its worker: nothing was sent after it was answered,
-/// or it is full and what followed may be the rest of its batch.
+/// or it is one of the requests of one batch, sent side by side, of which all but one are full.
 fn was_in_flight(call: &Call, of_worker: &[&Call]) -> bool {
     let later: Vec<_> = of_worker.iter().filter(|other| other.at > call.at).collect();
-    let is_split = call.texts.len() == REQUEST && later.len() < BATCH;
+    let full = later.iter().filter(|other| other.texts.len() == REQUEST).count()
+        + usize::from(call.texts.len() == REQUEST);
+    let is_split = later.len() < BATCH && full >= later.len();
     is_split || later.iter().all(|other| call.answered.is_none_or(|answered| other.at < answered))
 }
 
