@@ -11,8 +11,8 @@ pub struct Model {
     pub document_id: Uuid,
     /// Place in the document, from 0.
     pub position: i32,
-    /// The headings above it, outermost first.
-    pub headings: Vec<String>,
+    #[sea_orm(belongs_to, from = "content_id", to = "id")]
+    pub content: BelongsTo<super::content::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

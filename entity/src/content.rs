@@ -13,9 +13,13 @@ pub struct Model {
     pub owner_id: Option<Uuid>,
     pub external_id: String,
     pub title: String,
-    /// What full-text search reads and what is embedded.
+    /// What full-text search reads.
     pub body: String,
-    /// SHA-256 of `body`.
+    /// Name of the full-text configuration: `english`, `german` …, or `simple`.
+    pub language: String,
+    /// Headings above a part of a document, outermost first; empty for other kinds.
+    pub headings: String,
+    /// SHA-256 of the text that is embedded.
     pub source_hash: Vec<u8>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
@@ -23,6 +27,10 @@ pub struct Model {
     pub deleted_at: Option<DateTimeUtc>,
     #[sea_orm(has_one)]
     pub song: HasOne<super::song::Entity>,
+    #[sea_orm(has_one)]
+    pub document: HasOne<super::document::Entity>,
+    #[sea_orm(has_one)]
+    pub chunk: HasOne<super::chunk::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

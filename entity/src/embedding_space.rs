@@ -17,6 +17,13 @@ pub struct Model {
     /// `building`, `active` or `retired`.
     pub state: String,
     pub created_at: DateTimeUtc,
+    /// `reciprocal_rank`, `weighted` or `relative_score`; `None` is the default.
+    pub fusion: Option<String>,
+    pub semantic_ratio: Option<f64>,
+    /// Tokens of a chunk at most.
+    pub chunk_tokens: Option<i32>,
+    /// Tokens that a chunk repeats of the one before.
+    pub chunk_overlap: Option<i32>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -7,6 +7,8 @@ mod m20261121_000001_content;
 mod m20261121_000002_embedding;
 mod m20261121_000003_feedback;
 mod m20261121_000004_space;
+mod m20261121_000005_text;
+mod m20261121_000006_document;
 
 /// Applies and reverts the migrations of this crate.
 pub struct Migrator;
@@ -19,6 +21,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_embedding::Migration),
             Box::new(m20261121_000003_feedback::Migration),
             Box::new(m20261121_000004_space::Migration),
+            Box::new(m20261121_000005_text::Migration),
+            Box::new(m20261121_000006_document::Migration),
         ]
     }
 }

@@ -125,6 +125,18 @@ pub enum Fusion {
     RelativeScore,
 }
 
+impl Fusion {
+    pub const ALL: [Self; 3] = [Self::ReciprocalRank, Self::Weighted, Self::RelativeScore];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReciprocalRank => "reciprocal_rank",
+            Self::Weighted => "weighted",
+            Self::RelativeScore => "relative_score",
+        }
+    }
+}
+
 /// Orders by score, best first, and by id where scores are equal.
 pub fn best_first(a: (f64, Uuid), b: (f64, Uuid)) -> std::cmp::Ordering {
     b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))

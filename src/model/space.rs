@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::hit::Fusion;
 use super::{Kind, NodeId};
 
 /// A model with its settings. Vectors of different spaces are never compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Space {
     pub id: Uuid,
     /// Unique; what clients pass as `space`.
@@ -17,6 +18,19 @@ pub struct Space {
     pub template_version: i32,
     pub state: SpaceState,
     pub created_at: DateTime<Utc>,
+    pub settings: SpaceSettings,
+}
+
+/// How a space ranks and how documents are cut for it; `None` is the default.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct SpaceSettings {
+    pub fusion: Option<Fusion>,
+    /// Share of meaning in a hybrid search, from 0 to 1.
+    pub semantic_ratio: Option<f64>,
+    /// Tokens of a chunk at most.
+    pub chunk_tokens: Option<i32>,
+    /// Tokens that a chunk repeats of the one before.
+    pub chunk_overlap: Option<i32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use pgvector::Vector;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
+use super::rows::EMBEDDED_TEXT;
 use super::{Db, Result, rows};
 use crate::model::{Kind, Scope, Space};
 
@@ -105,7 +106,7 @@ pub async fn claim(
              AND {due} LIMIT $5 FOR UPDATE SKIP LOCKED), \
          claimed AS (UPDATE embedding_task SET lease_token = $6, lease_until = $7, attempts = attempts + 1 \
              WHERE id = ANY(ARRAY(SELECT id FROM due)) RETURNING id, content_id, attempts) \
-         SELECT claimed.id, content.id, content.body, content.source_hash, claimed.attempts \
+         SELECT claimed.id, content.id, {EMBEDDED_TEXT}, content.source_hash, claimed.attempts \
          FROM claimed JOIN content ON content.id = claimed.content_id"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(statement))

@@ -11,6 +11,14 @@ use crate::model::{Content, Detail, Kind};
 
 use super::{Error, Result};
 
+/// The text of a row that is embedded, and that `source_hash` is the SHA-256 of: a chunk below its title
+/// and headings, a document's title and summary, the body of any other kind.
+pub(super) const EMBEDDED_TEXT: &str = "CASE content.kind \
+    WHEN 'chunk' THEN concat_ws(E'\\n', content.title, nullif(content.headings, ''), content.body) \
+    WHEN 'document' THEN (SELECT concat_ws(E'\\n', content.title, document.summary) \
+        FROM document WHERE document.content_id = content.id) \
+    ELSE content.body END";
+
 /// The columns of a song and its content, named as [`song_of`] reads them.
 pub(super) fn song_columns() -> &'static str {
     static COLUMNS: OnceLock<String> = OnceLock::new();

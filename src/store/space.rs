@@ -3,37 +3,30 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set};
-use sqlx::Row;
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+use sqlx::{PgExecutor, Row};
 use uuid::Uuid;
 
 use super::{Db, Error, Result, Tx, index};
-use crate::model::space::{FillState, HeldKind, IndexOver, SpaceState};
+use crate::model::hit::Fusion;
+use crate::model::space::{FillState, HeldKind, IndexOver, SpaceSettings, SpaceState};
 use crate::model::{Kind, Scope, Space};
 
 /// All spaces with the kinds they answer for, oldest first, at one point in time.
 pub async fn all(db: &Db, scope: Scope) -> Result<Vec<(Space, Vec<Kind>)>> {
     let rows = sqlx::query(
         "SELECT id, name, backend, model, dimensions, template_version, state, created_at, \
-             ARRAY(SELECT kind FROM active_space WHERE space_id = embedding_space.id) \
+             fusion, semantic_ratio, chunk_tokens, chunk_overlap, \
+             ARRAY(SELECT kind FROM active_space WHERE space_id = embedding_space.id) AS kinds \
          FROM embedding_space ORDER BY id",
     )
     .fetch_all(db.sql(scope))
     .await?;
-    rows.iter()
+    rows.into_iter()
         .map(|row| {
-            let model = entity::embedding_space::Model {
-                id: row.try_get(0)?,
-                name: row.try_get(1)?,
-                backend: row.try_get(2)?,
-                model: row.try_get(3)?,
-                dimensions: row.try_get(4)?,
-                template_version: row.try_get(5)?,
-                state: row.try_get(6)?,
-                created_at: row.try_get(7)?,
-            };
-            let kinds: Vec<String> = row.try_get(8)?;
+            let kinds: Vec<String> = row.try_get("kinds")?;
             let is_active = |kind: &Kind| kinds.iter().any(|name| name == kind.as_str());
+            let model = entity::embedding_space::Model::from_query_result(&row.into(), "")?;
             Ok((space(model)?, Kind::ALL.into_iter().filter(is_active).collect()))
         })
         .collect()
@@ -54,22 +47,34 @@ pub async fn by_name(db: &Db, scope: Scope, name: &str) -> Result<Option<Space>>
     model.map(space).transpose()
 }
 
-/// Writes a new space.
-pub async fn insert(db: &Db, scope: Scope, space: &Space) -> Result<()> {
+/// Writes a new space; `false` if the name is taken.
+pub async fn insert(db: &Db, scope: Scope, space: &Space) -> Result<bool> {
+    write(db.sql(scope), space).await
+}
+
+async fn write(executor: impl PgExecutor<'_>, space: &Space) -> Result<bool> {
     let dimensions = i32::try_from(space.dimensions)
         .map_err(|_| Error::Setup(format!("{} dimensions are too many", space.dimensions)))?;
-    let model = entity::embedding_space::ActiveModel {
-        id: Set(space.id),
-        name: Set(space.name.clone()),
-        backend: Set(space.backend.clone()),
-        model: Set(space.model.clone()),
-        dimensions: Set(dimensions),
-        template_version: Set(space.template_version),
-        state: Set(space.state.as_str().to_owned()),
-        created_at: Set(space.created_at),
-    };
-    model.insert(db.orm(scope)).await?;
-    Ok(())
+    let written = sqlx::query(
+        "INSERT INTO embedding_space (id, name, backend, model, dimensions, template_version, state, \
+             created_at, fusion, semantic_ratio, chunk_tokens, chunk_overlap) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(space.id)
+    .bind(&space.name)
+    .bind(&space.backend)
+    .bind(&space.model)
+    .bind(dimensions)
+    .bind(space.template_version)
+    .bind(space.state.as_str())
+    .bind(space.created_at)
+    .bind(space.settings.fusion.map(Fusion::as_str))
+    .bind(space.settings.semantic_ratio)
+    .bind(space.settings.chunk_tokens)
+    .bind(space.settings.chunk_overlap)
+    .execute(executor)
+    .await?;
+    Ok(written.rows_affected() > 0)
 }
 
 /// Makes the table of a space's vectors of a kind, if it is not there.
@@ -112,23 +117,7 @@ pub async fn hold_writers(tx: &mut Tx, _scope: Scope) -> Result<()> {
 
 /// Writes a new space with room for some kinds; `false` if the name is taken.
 pub async fn create(tx: &mut Tx, scope: Scope, space: &Space, kinds: &[Kind]) -> Result<bool> {
-    let dimensions = i32::try_from(space.dimensions)
-        .map_err(|_| Error::Setup(format!("{} dimensions are too many", space.dimensions)))?;
-    let written = sqlx::query(
-        "INSERT INTO embedding_space (id, name, backend, model, dimensions, template_version, state, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING",
-    )
-    .bind(space.id)
-    .bind(&space.name)
-    .bind(&space.backend)
-    .bind(&space.model)
-    .bind(dimensions)
-    .bind(space.template_version)
-    .bind(space.state.as_str())
-    .bind(space.created_at)
-    .execute(&mut **tx)
-    .await?;
-    if written.rows_affected() == 0 {
+    if !write(&mut **tx, space).await? {
         return Ok(false);
     }
     hold_writers(tx, scope).await?;
@@ -204,7 +193,18 @@ fn space(model: entity::embedding_space::Model) -> Result<Space> {
         created_at: model.created_at,
         state: state
             .ok_or(Error::Unreadable { column: "embedding_space.state", value: model.state })?,
+        settings: SpaceSettings {
+            fusion: model.fusion.map(fusion).transpose()?,
+            semantic_ratio: model.semantic_ratio,
+            chunk_tokens: model.chunk_tokens,
+            chunk_overlap: model.chunk_overlap,
+        },
     })
+}
+
+fn fusion(value: String) -> Result<Fusion> {
+    let known = Fusion::ALL.into_iter().find(|fusion| fusion.as_str() == value);
+    known.ok_or(Error::Unreadable { column: "embedding_space.fusion", value })
 }
 
 fn held_kind(model: entity::space_kind::Model) -> Result<HeldKind> {

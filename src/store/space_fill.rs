@@ -280,9 +280,9 @@ pub async fn sample(
     kind: Kind,
     limit: i64,
 ) -> Result<Vec<String>> {
-    let mut query =
-        QueryBuilder::<Postgres>::new("SELECT content.body FROM content WHERE content.kind = ");
-    query.push_bind(kind.as_str());
+    let mut query = QueryBuilder::<Postgres>::new("SELECT ");
+    query.push(rows::EMBEDDED_TEXT);
+    query.push(" FROM content WHERE content.kind = ").push_bind(kind.as_str());
     query.push(" AND NOT EXISTS (SELECT 1 FROM ").push(space.leaf(kind));
     query.push(
         " AS embedding WHERE embedding.content_id = content.id AND embedding.source_hash = content.source_hash)",

@@ -14,9 +14,9 @@ const MAX_TERMS: usize = 24;
 const COMMON_SHARE: f64 = 0.25;
 /// How strongly long texts are discounted: `b` of BM25 (Robertson and Zaragoza, 2009).
 const LENGTH_DISCOUNT: f64 = 0.75;
-/// What an occurrence weighs by where it stands, in the order D, C, B, A of PostgreSQL: B is the
-/// body, A the title.
-const PLACE_WEIGHTS: [f32; 4] = [0.1, 0.2, 0.5, 1.0];
+/// What an occurrence weighs by where it stands, in the order D, C, B, A of PostgreSQL: C is the
+/// body, B the headings, A the title.
+const PLACE_WEIGHTS: [f32; 4] = [0.1, 0.5, 0.75, 1.0];
 
 /// A word as full-text search knows it, and how much finding it says.
 #[derive(Debug, Clone, PartialEq)]

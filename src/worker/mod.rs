@@ -128,7 +128,6 @@ impl Worker {
             self.services.record_usage().await;
             if count > 0 {
                 lock(&self.rotation).served(lane);
-                self.services.record_usage().await;
                 return Ok(Ran::Tasks(count));
             }
         }

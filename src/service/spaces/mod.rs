@@ -22,11 +22,11 @@ pub use promote::IfIncomplete;
 
 use super::{Error, Result, Services};
 use crate::embed::{Backend, Embedder, ModelKey, UnknownBackend};
-use crate::model::space::{FillState, HeldKind, IndexOver, SpaceState};
+use crate::model::space::{FillState, HeldKind, IndexOver, SpaceSettings, SpaceState};
 use crate::model::{Kind, Scope, Space, Viewer, limits};
 use crate::store::index::IndexBuild;
 use crate::store::space::LeafState;
-use crate::store::{space, task};
+use crate::store::{self, space, task};
 
 /// What is known of spaces is read again after this; another process may have changed it.
 const FRESH_FOR: Duration = Duration::from_secs(5);
@@ -154,23 +154,23 @@ impl Services {
             template_version: TEMPLATE_VERSION,
             state: SpaceState::Building,
             created_at: self.clock.now(),
+            settings: SpaceSettings::default(),
         }
     }
 
     /// Writes a new space, or finds the one of its name where another process was faster.
     pub(super) async fn inserted(&self, new: Space) -> Result<Space> {
         let scope = Scope::system();
-        match space::insert(&self.db, scope, &new).await {
-            Ok(()) => Ok(new),
-            Err(error) => {
-                let present = space::by_name(&self.db, scope, &new.name).await?;
-                let is_of_model = |present: &Space| {
-                    (&present.backend, &present.model, present.dimensions)
-                        == (&new.backend, &new.model, new.dimensions)
-                };
-                present.filter(is_of_model).ok_or(Error::Store(error))
-            }
+        if space::insert(&self.db, scope, &new).await? {
+            return Ok(new);
         }
+        let present = space::by_name(&self.db, scope, &new.name).await?;
+        let is_of_model = |present: &Space| {
+            (&present.backend, &present.model, present.dimensions)
+                == (&new.backend, &new.model, new.dimensions)
+        };
+        let problem = || format!("the space `{}` belongs to another model; drop it", new.name);
+        present.filter(is_of_model).ok_or_else(|| Error::Store(store::Error::Setup(problem())))
     }
 
     /// All spaces with the kinds they answer for, oldest first.
