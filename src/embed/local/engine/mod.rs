@@ -16,7 +16,7 @@ use super::work::{Answer, Counts, Documents, Progress};
 use crate::embed::{Embedding, Error};
 
 /// Threads beside the first keep their model this long after the last document.
-const SPARE_AFTER: Duration = Duration::from_secs(10);
+const SPARE_AFTER: Duration = Duration::from_secs(3);
 
 /// What a text is to the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
