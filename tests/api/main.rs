@@ -16,6 +16,7 @@ mod openai_server;
 mod support;
 
 mod access;
+mod documents;
 mod feedback;
 mod hostile;
 mod http;
