@@ -4,6 +4,7 @@ pub mod causes;
 pub mod clock;
 pub mod content;
 pub mod cursor;
+pub mod document;
 pub mod feedback;
 pub mod filter;
 pub mod hit;

@@ -1,6 +1,7 @@
 //! What the product does: who may, which limits hold, what is queued with what.
 
 mod catalogue;
+pub mod chunking;
 mod error;
 pub mod eval;
 mod feedback;
