@@ -194,9 +194,29 @@ fn split(
     }
 }
 
-/// Without blank lines before it and white space behind it; the first line keeps its indentation.
+/// Without white space behind it, and without lines before and behind it that are blank or only go on with
+/// a quotation; the first line keeps its indentation.
 fn trimmed(text: &str) -> &str {
-    let text = text.trim_end();
-    let blank = text.len() - text.trim_start().len();
-    text[..blank].rfind('\n').map_or(text, |line| &text[line + 1..])
+    let is_mark = |letter: char| letter == '>' || letter.is_whitespace();
+    let marks = text.len() - text.trim_start_matches(is_mark).len();
+    let start = text[..marks].rfind('\n').map_or(0, |line| line + 1);
+    let rest = text[start..].trim_end();
+    let words = rest.trim_end_matches(is_mark).len();
+    // A mark that ends a line with words belongs to it.
+    let end = rest[words..].find('\n').map_or(rest.len(), |line| words + line);
+    rest[..end].trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::trimmed;
+
+    #[test]
+    fn lines_without_words_are_left_out_around_a_piece() {
+        assert_eq!(trimmed("\n \n  code\n\n"), "  code");
+        assert_eq!(trimmed(">\n> words\n> more\n>\n>\n"), "> words\n> more");
+        assert_eq!(trimmed("a\n<b>"), "a\n<b>");
+        assert_eq!(trimmed(">\n> "), ">");
+        assert_eq!(trimmed(" "), "");
+    }
 }
