@@ -12,6 +12,8 @@ mod visible;
 
 pub mod content;
 pub mod embedding;
+pub mod facet;
+pub mod facts;
 pub mod feedback;
 pub mod health;
 pub mod index;

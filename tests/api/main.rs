@@ -16,6 +16,8 @@ mod openai_server;
 mod support;
 
 mod access;
+mod boosts;
+mod facets;
 mod feedback;
 mod hostile;
 mod http;

@@ -1,5 +1,6 @@
 //! What clients send.
 
+pub(super) mod boost;
 pub(super) mod example;
 pub(super) mod filter;
 pub(super) mod order;

@@ -1,6 +1,7 @@
 //! What clients read.
 
 pub(super) mod content;
+pub(super) mod facet;
 pub(super) mod hit;
 pub(super) mod page_info;
 pub(super) mod song;
