@@ -2,6 +2,7 @@
 
 mod catalogue;
 pub mod chunking;
+mod documents;
 mod error;
 pub mod eval;
 mod feedback;
@@ -12,6 +13,7 @@ mod search;
 mod spaces;
 mod stats;
 mod tiers;
+mod token_table;
 mod usage;
 
 use std::sync::Arc;
