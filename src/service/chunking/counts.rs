@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// Bytes of a word that are counted at once; a run without spaces is counted in parts of this length.
-const WORD_BYTES: usize = 48;
+const WORD_BYTES: usize = 64;
 
 /// How many tokens stand before each place of a text.
 ///
@@ -100,9 +100,9 @@ mod tests {
 
     #[test]
     fn a_place_within_a_word_is_counted_by_its_share() {
-        let text = "x".repeat(480);
+        let text = "x".repeat(640);
         let counts = Counts::new(&text, &|text| text.len().div_ceil(4));
-        assert_eq!(counts.of(&(0..480)), 120);
+        assert_eq!(counts.of(&(0..640)), 160);
         assert_eq!(counts.of(&(0..24)), 6);
         assert_eq!(counts.of(&(24..26)), 1);
     }
