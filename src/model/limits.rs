@@ -18,6 +18,16 @@ pub const LIST_FIRST: usize = 100;
 pub const SEARCH_DEPTH: usize = 10_000;
 /// Liked and avoided examples of one recommendation, together.
 pub const EXAMPLES: usize = 50;
+/// Boosts of one search.
+pub const BOOSTS: usize = 5;
+/// Large drops in score that `autocut` may let pass.
+pub const AUTOCUT: usize = 20;
+/// Results that a cross-encoder reads for one search.
+pub const RERANKED: usize = 100;
+/// Values of one facet.
+pub const FACET_VALUES: usize = 100;
+/// Chunks before or after a result.
+pub const NEIGHBORS: usize = 5;
 /// Ids in one lookup or change.
 pub const IDS: usize = 100;
 /// Rows in one ingest request.

@@ -24,9 +24,10 @@ use tokio::sync::Notify;
 pub use catalogue::{ListInput, ListPage};
 pub use error::{Code, Error};
 pub use ingest::{IngestMode, RowFault, RowOutcome, RowStatus};
-pub use search::{HybridInput, Paging, RecommendInput, SimilarInput};
+pub use search::{Counted, Highlights, HybridInput, Paging, RecommendInput, SimilarInput};
 pub use spaces::{
     Backfill, CompareInput, HeldProgress, IfIncomplete, ImportInput, IndexPolicy, NewSpace,
+    Setting, SpaceChanges,
 };
 pub use tiers::Tiers;
 

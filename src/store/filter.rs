@@ -168,7 +168,7 @@ fn text_column(field: TextField) -> &'static str {
     }
 }
 
-fn time_column(field: TimeField) -> &'static str {
+pub(super) fn time_column(field: TimeField) -> &'static str {
     match field {
         TimeField::CreatedAt => "content.created_at",
         TimeField::UpdatedAt => "content.updated_at",

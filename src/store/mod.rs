@@ -15,6 +15,8 @@ pub mod content;
 pub mod content_write;
 pub mod document;
 pub mod embedding;
+pub mod facet;
+pub mod facts;
 pub mod feedback;
 pub mod health;
 pub mod index;

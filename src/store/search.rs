@@ -285,7 +285,11 @@ fn push_limit(query: &mut QueryBuilder<Postgres>, search: &Nearest<'_>, limit: i
 }
 
 /// `leaf AS embedding JOIN content … WHERE …`
-fn push_matching(query: &mut QueryBuilder<Postgres>, scope: Scope, search: &Nearest<'_>) {
+pub(super) fn push_matching(
+    query: &mut QueryBuilder<Postgres>,
+    scope: Scope,
+    search: &Nearest<'_>,
+) {
     query.push(search.space.leaf(search.kind));
     query.push(" AS embedding JOIN content ON content.id = embedding.content_id");
     if filter::needs_details(search.filter) {

@@ -16,7 +16,9 @@ mod openai_server;
 mod support;
 
 mod access;
+mod boosts;
 mod documents;
+mod facets;
 mod feedback;
 mod hostile;
 mod http;

@@ -1,5 +1,6 @@
 //! What clients send.
 
+pub(super) mod boost;
 pub(super) mod document;
 pub(super) mod example;
 pub(super) mod filter;

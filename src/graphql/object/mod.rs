@@ -3,6 +3,7 @@
 pub(super) mod chunk;
 pub(super) mod content;
 pub(super) mod document;
+pub(super) mod facet;
 pub(super) mod hit;
 pub(super) mod page_info;
 pub(super) mod song;

@@ -169,6 +169,7 @@ impl Services {
             cursors: Vec::new(),
             has_next_page: false,
             has_previous_page: false,
+            ranked: None,
             info,
         })
     }
