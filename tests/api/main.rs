@@ -32,6 +32,7 @@ mod paging;
 mod queue;
 mod recall;
 mod recommend;
+mod rerank;
 mod resilience;
 mod similar;
 mod songs;
