@@ -104,7 +104,8 @@ async fn the_chunks_beside_a_result_are_those_of_its_document_in_order() {
         assert!(beside.iter().all(|chunk| chunk["document"]["title"] == document_of(edge)));
     }
     let songs = TestApp::with_songs().await;
-    let query = "{ hybridSearch(query: \"metal\", kinds: [SONG]) { edges { neighbors { position } } } }";
+    let query =
+        "{ hybridSearch(query: \"metal\", kinds: [SONG]) { edges { neighbors { position } } } }";
     let answer = songs.anonymous().ask(query).await;
     assert_eq!(answer["hybridSearch"]["edges"][0]["neighbors"], json!([]));
     let query = "{ hybridSearch(query: \"ice\") { edges { neighbors(before: 6) { position } } } }";
@@ -136,9 +137,11 @@ async fn pages_count_documents_and_show_none_twice() {
 async fn one_long_document_does_not_fill_the_page() {
     // More chunks than a pool holds, all better than anything else.
     let mut documents = vec![document("Long", "Glacier ice", 260)];
-    documents.extend((0..12).map(|n| document(&format!("Short {n}"), "Warm valley below a glacier", 1)));
+    documents
+        .extend((0..12).map(|n| document(&format!("Short {n}"), "Warm valley below a glacier", 1)));
     let app = with_documents(&documents).await;
-    let plain = "{ hybridSearch(query: \"glacier ice\", first: 10) { totalCount info { complete } } }";
+    let plain =
+        "{ hybridSearch(query: \"glacier ice\", first: 10) { totalCount info { complete } } }";
     let plain = app.anonymous().ask(plain).await;
     assert_eq!(plain["hybridSearch"]["info"]["complete"], false);
     let page = grouped(&app, "query: \"glacier ice\", first: 10").await;

@@ -17,8 +17,10 @@ mod support;
 
 mod access;
 mod boosts;
+mod documents;
 mod facets;
 mod feedback;
+mod grouping;
 mod hostile;
 mod http;
 mod hybrid;
