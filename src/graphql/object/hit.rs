@@ -174,7 +174,7 @@ impl HitEdge {
         let Some((document_id, position)) = self.place else { return Ok(Vec::new()) };
         let first = (position - before).max(0);
         let limit = i64::from(position - first + 1 + after);
-        let slice = ChunkSlice { document_id, after: first.checked_sub(1), limit };
+        let slice = ChunkSlice { document_id, after: Some(first - 1), limit };
         let found = ctx.request().documents.load_one(slice).await?;
         let chunks = found.unwrap_or_default().into_iter().filter_map(Chunk::of);
         Ok(chunks.filter(|chunk| chunk.position != position).collect())
