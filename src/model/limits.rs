@@ -27,7 +27,7 @@ pub const RERANKED: usize = 100;
 /// Values of one facet.
 pub const FACET_VALUES: usize = 100;
 /// Chunks before or after a result.
-pub const NEIGHBORS: usize = 5;
+pub const NEIGHBORS: i32 = 5;
 /// Ids in one lookup or change.
 pub const IDS: usize = 100;
 /// Rows in one ingest request.
