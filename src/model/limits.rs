@@ -46,3 +46,25 @@ pub const DIMENSIONS: usize = 4_000;
 pub const COMPARED_QUERIES: usize = 20;
 /// Vectors in one import request.
 pub const IMPORT_ROWS: usize = 250;
+/// Characters of the text of a document.
+pub const DOCUMENT_CHARS: usize = 1_000_000;
+/// Parts of one document.
+pub const DOCUMENT_CHUNKS: usize = 10_000;
+/// Documents in one ingest request.
+pub const INGEST_DOCUMENTS: usize = 50;
+/// Characters of the summary of a document.
+pub const SUMMARY_CHARS: usize = 2_000;
+/// Characters of an address on the web.
+pub const URL_CHARS: usize = 2_000;
+/// Tags of one document.
+pub const TAGS: usize = 50;
+/// Characters of one tag.
+pub const TAG_CHARS: usize = 100;
+/// Characters of the texts of documents that one answer may read whole.
+pub const BODIES_CHARS: i64 = 4_000_000;
+/// Tokens of a chunk that a space may ask for.
+pub const CHUNK_TOKENS: std::ops::RangeInclusive<i32> = 16..=8_192;
+/// Tokens of a chunk unless its space says otherwise or its model reads fewer.
+pub const DEFAULT_CHUNK_TOKENS: usize = 256;
+/// Tokens that a chunk repeats of the one before unless its space says otherwise.
+pub const DEFAULT_CHUNK_OVERLAP: usize = 32;

@@ -1,6 +1,8 @@
 //! What the product does: who may, which limits hold, what is queued with what.
 
 mod catalogue;
+pub mod chunking;
+mod documents;
 mod error;
 pub mod eval;
 mod feedback;
@@ -11,6 +13,7 @@ mod search;
 mod spaces;
 mod stats;
 mod tiers;
+mod token_table;
 mod usage;
 
 use std::sync::Arc;

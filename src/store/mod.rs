@@ -10,7 +10,10 @@ mod filter;
 mod rows;
 mod visible;
 
+pub mod chunk;
 pub mod content;
+pub mod content_write;
+pub mod document;
 pub mod embedding;
 pub mod facet;
 pub mod facts;

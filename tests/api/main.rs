@@ -17,6 +17,7 @@ mod support;
 
 mod access;
 mod boosts;
+mod documents;
 mod facets;
 mod feedback;
 mod hostile;

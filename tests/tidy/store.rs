@@ -11,7 +11,7 @@ const UNSCOPED: [(&str, &str); 2] = [
 
 /// Conditions on the owner outside of `visible.rs`: file, how many, why.
 const OWNER_CONDITIONS: [(&str, usize, &str); 5] = [
-    ("src/store/song.rs", 2, "the upsert key: the external id is unique per owner"),
+    ("src/store/content_write.rs", 2, "the upsert key: the external id is unique per owner"),
     ("src/store/lexeme.rs", 3, "word statistics come from the shared catalogue alone"),
     ("src/store/filter.rs", 2, "the filter `owned`, which narrows what is visible anyway"),
     ("src/store/space_import.rs", 2, "external ids are unique per owner"),
@@ -19,9 +19,12 @@ const OWNER_CONDITIONS: [(&str, usize, &str); 5] = [
 ];
 
 /// Functions that read or write `content` without the visible-to-viewer condition, and why.
-const WITHOUT_CONDITION: [(&str, &str, &str); 10] = [
-    ("src/store/song.rs", "existing", "the upsert key of an administrator's ingest"),
-    ("src/store/song.rs", "update", "writes ids that `existing` found in the same transaction"),
+const WITHOUT_CONDITION: [(&str, &str, &str); 13] = [
+    ("src/store/content_write.rs", "existing", "the upsert key of an owner's rows"),
+    ("src/store/content_write.rs", "update", "writes ids that were locked in the same transaction"),
+    ("src/store/chunk.rs", "present", "parts of documents that the transaction has locked"),
+    ("src/store/chunk.rs", "replace", "removes parts that `present` found in the same transaction"),
+    ("src/store/chunk.rs", "follow", "parts of documents that the transaction has locked"),
     (
         "src/store/task.rs",
         "enqueue_statement",

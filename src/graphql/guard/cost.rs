@@ -60,6 +60,7 @@ const PRICES: &[Price] = &[
     priced_with("ids", "nodes", 2, Size::List("ids", 20)),
     price("node", 1, ONE),
     price("totalCount", 5, Size::Scalar),
+    price("chunkCount", 1, Size::Scalar),
     price("embeddingSpaces", 2, Size::List("first", 10)),
     price("holds", 3, Size::List("first", 6)),
     price("spaces", 0, Size::List("first", 6)),

@@ -1,6 +1,7 @@
 //! What clients send.
 
 pub(super) mod boost;
+pub(super) mod document;
 pub(super) mod example;
 pub(super) mod filter;
 pub(super) mod order;

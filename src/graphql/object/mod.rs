@@ -1,6 +1,8 @@
 //! What clients read.
 
+pub(super) mod chunk;
 pub(super) mod content;
+pub(super) mod document;
 pub(super) mod facet;
 pub(super) mod hit;
 pub(super) mod page_info;

@@ -1,5 +1,6 @@
 //! The queries, one file per noun.
 
+mod document;
 mod node;
 mod search;
 mod song;
@@ -13,6 +14,7 @@ use async_graphql::MergedObject;
 pub struct Query(
     search::SearchQuery,
     song::SongQuery,
+    document::DocumentQuery,
     node::NodeQuery,
     space::SpaceQuery,
     stats::StatsQuery,
