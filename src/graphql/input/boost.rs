@@ -61,7 +61,7 @@ pub(in crate::graphql) enum TimeField {
     UpdatedAt,
 }
 
-/// A number that songs have.
+/// A number that songs have, or chunks.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "filter::NumberField")]
 pub(in crate::graphql) enum NumberField {
@@ -89,6 +89,8 @@ pub(in crate::graphql) enum NumberField {
     Popularity,
     /// Length in milliseconds.
     DurationMs,
+    /// Place of a chunk in its document, from 0.
+    Position,
 }
 
 impl BoostInput {
