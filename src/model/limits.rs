@@ -68,3 +68,5 @@ pub const CHUNK_TOKENS: std::ops::RangeInclusive<i32> = 16..=8_192;
 pub const DEFAULT_CHUNK_TOKENS: usize = 256;
 /// Tokens that a chunk repeats of the one before unless its space says otherwise.
 pub const DEFAULT_CHUNK_OVERLAP: usize = 32;
+/// Judged queries of one evaluation.
+pub const EVALUATED_QUERIES: usize = 200;

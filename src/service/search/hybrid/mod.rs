@@ -22,7 +22,7 @@ use crate::model::{Filter, Kind, NodeId, Scope, Space, Viewer, limits};
 use crate::service::page::Page;
 use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
-use ranking::ranking_of;
+pub(in crate::service) use ranking::ranking_of;
 
 /// A request for rows by words and meaning.
 #[derive(Debug, Clone)]
