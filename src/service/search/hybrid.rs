@@ -20,7 +20,8 @@ use crate::service::page::{Order, Page};
 use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
 use crate::store::search::{Nearest, Reads};
-use crate::store::{embedding, text};
+use crate::store::text::{self, Terms};
+use crate::store::embedding;
 
 /// The fusion of the bundled space, chosen by measurement; see ARCHITECTURE.md.
 const DEFAULT_FUSION: Fusion = Fusion::Weighted;
@@ -76,7 +77,9 @@ impl Services {
         let plan = self.hybrid_plan(viewer, input, tier).await?;
         let size = pool(plan.page.first);
         let semantic = self.semantic_leg(&plan, size).await?;
-        let text = self.text_leg(&plan, size).await?;
+        let (terms, text) = self.text_leg(&plan, size).await?;
+        let is_text_exact = text.is_exact;
+        let text = text.candidates;
         let ratio = match &semantic.vector {
             Some(_) => SemanticRatio(plan.ratio),
             None => SemanticRatio(0.0),
@@ -86,12 +89,12 @@ impl Services {
         let info = SearchInfo {
             space: semantic.vector.is_some().then(|| plan.space.name.clone()),
             strategy: semantic.strategy,
-            complete: semantic.found.len() < size && text.len() < size,
+            complete: semantic.found.len() < size && text.len() < size && is_text_exact,
             degraded: semantic.degraded,
             took_ms: started.elapsed().as_secs_f64() * 1_000.0,
         };
         let mut page = plan.page.cut(hits, Order::ByScore, info);
-        self.complete_page(&plan, &semantic, &mut page.hits).await?;
+        self.complete_page(&plan, &semantic, &terms, &mut page.hits).await?;
         page.info.took_ms = started.elapsed().as_secs_f64() * 1_000.0;
         Ok(page)
     }
@@ -202,24 +205,24 @@ impl Services {
         Ok(leg)
     }
 
-    async fn text_leg(&self, plan: &Plan<'_>, size: usize) -> Result<Vec<Candidate>> {
+    async fn text_leg(&self, plan: &Plan<'_>, size: usize) -> Result<(Terms, text::Found)> {
         if plan.ratio >= 1.0 {
-            return Ok(Vec::new());
+            return Ok((Terms::default(), text::Found::none()));
         }
         let kinds = &plan.input.kinds;
-        let terms = text::terms(&self.db, plan.scope, kinds, &plan.query.words).await?;
-        if terms.is_empty() && plan.query.phrases.is_empty() {
-            return Ok(Vec::new());
+        let terms = text::terms(&self.db, plan.scope, kinds, &plan.query).await?;
+        if terms.is_empty() {
+            return Ok((terms, text::Found::none()));
         }
         let search = text::Match {
             kinds,
-            query: &plan.query,
             terms: &terms,
             filter: &plan.input.filter,
             exclude: &[],
             limit: as_limit(size),
         };
-        Ok(text::matches(&self.db, plan.scope, &search).await?)
+        let found = text::matches(&self.db, plan.scope, &search).await?;
+        Ok((terms, found))
     }
 
     /// Fused rows as hits, those below `minSimilarity` left out.
@@ -256,6 +259,7 @@ impl Services {
         &self,
         plan: &Plan<'_>,
         semantic: &Semantic,
+        terms: &Terms,
         hits: &mut [Hit],
     ) -> Result<()> {
         self.fill_similarity(plan, semantic, hits).await?;
@@ -264,8 +268,7 @@ impl Services {
         if ids.is_empty() {
             return Ok(());
         }
-        let words = plan.query.wanted();
-        for (id, extract) in text::highlights(&self.db, plan.scope, &ids, &words, MARKS).await? {
+        for (id, extract) in text::highlights(&self.db, plan.scope, &ids, terms, MARKS).await? {
             if let Some(hit) = hits.iter_mut().find(|hit| hit.id.id == id) {
                 hit.highlights.push(escaped(&extract));
             }
