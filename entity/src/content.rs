@@ -34,10 +34,3 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
-
-impl Entity {
-    /// Rows that are not soft-deleted.
-    pub fn live() -> Select<Self> {
-        Self::find().filter(Column::DeletedAt.is_null())
-    }
-}

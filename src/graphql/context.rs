@@ -3,7 +3,7 @@
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
 
-use super::loaders::{EmbeddingStatusLoader, SimilarLoader};
+use super::loaders::{DocumentLoader, EmbeddingStatusLoader, SimilarLoader};
 use crate::model::Viewer;
 use crate::service::Services;
 
@@ -12,6 +12,7 @@ pub struct RequestContext {
     pub viewer: Viewer,
     pub(super) similar: DataLoader<SimilarLoader>,
     pub(super) embedding_status: DataLoader<EmbeddingStatusLoader>,
+    pub(super) documents: DataLoader<DocumentLoader>,
 }
 
 impl RequestContext {
@@ -19,10 +20,12 @@ impl RequestContext {
     pub fn new(services: &Services, viewer: Viewer) -> Self {
         let similar = SimilarLoader { services: services.clone(), viewer };
         let status = EmbeddingStatusLoader { services: services.clone(), viewer };
+        let documents = DocumentLoader { services: services.clone(), viewer };
         Self {
             viewer,
             similar: DataLoader::new(similar, tokio::spawn),
             embedding_status: DataLoader::new(status, tokio::spawn),
+            documents: DataLoader::new(documents, tokio::spawn),
         }
     }
 }

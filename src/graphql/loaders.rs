@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
+use uuid::Uuid;
 
 use crate::model::content::EmbeddingStatus;
+use crate::model::document::ChunkSlice;
 use crate::model::hit::HitPage;
-use crate::model::{NodeId, Viewer};
+use crate::model::{Content, NodeId, Viewer};
 use crate::service::{Error, Services};
 
 /// The rows most similar to each of several rows.
@@ -53,5 +55,62 @@ impl Loader<NodeId> for EmbeddingStatusLoader {
 
     async fn load(&self, ids: &[NodeId]) -> Result<HashMap<NodeId, EmbeddingStatus>, Arc<Error>> {
         Ok(self.services.embedding_status(self.viewer, ids).await?)
+    }
+}
+
+/// Documents, their texts and their parts.
+pub(super) struct DocumentLoader {
+    pub services: Services,
+    pub viewer: Viewer,
+}
+
+/// A document whose whole text is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct BodyKey(pub Uuid);
+
+/// A document whose parts are to be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct CountKey(pub Uuid);
+
+impl Loader<NodeId> for DocumentLoader {
+    type Value = Content;
+    type Error = Arc<Error>;
+
+    async fn load(&self, ids: &[NodeId]) -> Result<HashMap<NodeId, Content>, Arc<Error>> {
+        Ok(self.services.contents(self.viewer, ids).await?)
+    }
+}
+
+impl Loader<BodyKey> for DocumentLoader {
+    type Value = String;
+    type Error = Arc<Error>;
+
+    async fn load(&self, keys: &[BodyKey]) -> Result<HashMap<BodyKey, String>, Arc<Error>> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let bodies = self.services.document_bodies(self.viewer, &ids).await?;
+        Ok(bodies.into_iter().map(|(id, body)| (BodyKey(id), body)).collect())
+    }
+}
+
+impl Loader<CountKey> for DocumentLoader {
+    type Value = i64;
+    type Error = Arc<Error>;
+
+    async fn load(&self, keys: &[CountKey]) -> Result<HashMap<CountKey, i64>, Arc<Error>> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let counts = self.services.chunk_counts(self.viewer, &ids).await?;
+        Ok(counts.into_iter().map(|(id, count)| (CountKey(id), count)).collect())
+    }
+}
+
+impl Loader<ChunkSlice> for DocumentLoader {
+    type Value = Vec<Content>;
+    type Error = Arc<Error>;
+
+    async fn load(
+        &self,
+        slices: &[ChunkSlice],
+    ) -> Result<HashMap<ChunkSlice, Vec<Content>>, Arc<Error>> {
+        Ok(self.services.chunk_slices(self.viewer, slices).await?)
     }
 }

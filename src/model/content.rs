@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::document::{Chunk, Document};
 use super::song::Song;
 use super::{Kind, NodeId};
 
@@ -14,7 +15,7 @@ pub struct Content {
     pub owner_id: Option<Uuid>,
     pub external_id: String,
     pub title: String,
-    /// The text that is embedded and that full-text search reads.
+    /// What full-text search reads; empty for a document, whose text is read only when it is asked for.
     pub body: String,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -26,12 +27,16 @@ pub struct Content {
 #[derive(Debug, Clone)]
 pub enum Detail {
     Song(Box<Song>),
+    Document(Box<Document>),
+    Chunk(Box<Chunk>),
 }
 
 impl Content {
     pub fn kind(&self) -> Kind {
         match self.detail {
             Detail::Song(_) => Kind::Song,
+            Detail::Document(_) => Kind::Document,
+            Detail::Chunk(_) => Kind::Chunk,
         }
     }
 
@@ -73,6 +78,7 @@ pub struct ContentOrder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderField {
     CreatedAt,
+    UpdatedAt,
     Title,
     Band,
     Number(super::filter::NumberField),

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use uuid::Uuid;
+
 use super::Kind;
 
 /// A condition on content. Conditions on a kind's own fields hold only for rows of that kind.
@@ -19,6 +21,10 @@ pub enum Filter {
     Time(TimeField, Range<DateTime<Utc>>),
     /// Songs with at least one of these moods.
     Moods(Vec<String>),
+    /// Documents with at least one of these tags, and their chunks.
+    Tags(Vec<String>),
+    /// Chunks of these documents.
+    PartOf(Vec<Uuid>),
 }
 
 impl Filter {
@@ -37,7 +43,9 @@ impl Filter {
             | Self::Number(..)
             | Self::Text(..)
             | Self::Time(..)
-            | Self::Moods(_) => 1,
+            | Self::Moods(_)
+            | Self::Tags(_)
+            | Self::PartOf(_) => 1,
         }
     }
 
@@ -52,7 +60,9 @@ impl Filter {
             | Self::Number(..)
             | Self::Text(..)
             | Self::Time(..)
-            | Self::Moods(_) => false,
+            | Self::Moods(_)
+            | Self::Tags(_)
+            | Self::PartOf(_) => false,
         }
     }
 }
@@ -90,6 +100,8 @@ pub enum NumberField {
     Loudness,
     Popularity,
     DurationMs,
+    /// Place of a chunk in its document, from 0.
+    Position,
 }
 
 /// The texts that can be filtered by.
@@ -103,6 +115,9 @@ pub enum TextField {
     Subgenre,
     Key,
     Mode,
+    /// Address of a document, or of the one that a chunk belongs to.
+    Url,
+    Language,
 }
 
 /// The times that can be filtered by.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::boost::BoostField;
 use super::{Content, NodeId};
 
 /// One result, best first in its list.
@@ -18,6 +19,8 @@ pub struct Hit {
     pub text_score: Option<f64>,
     pub highlights: Vec<String>,
     pub why: Why,
+    /// How many ranked rows it stands for, itself included, where rows are grouped by document.
+    pub group_size: Option<usize>,
 }
 
 /// The parts of a score.
@@ -26,20 +29,64 @@ pub struct Why {
     pub semantic: Option<Part>,
     pub text: Option<Part>,
     pub examples: Vec<ExamplePull>,
+    /// What a cross-encoder changed.
+    pub rerank: Option<RerankPart>,
+    /// One for each boost that was asked for, in that order.
+    pub boosts: Vec<BoostPart>,
     /// What diversity took away because a better hit is alike; 0 or less.
     pub diversity: Option<f64>,
+}
+
+impl Why {
+    /// The sum of the parts, which is the score.
+    pub fn total(&self) -> f64 {
+        let leg = |part: Option<Part>| part.map_or(0.0, |part| part.contribution);
+        let examples: f64 = self.examples.iter().map(|pull| pull.contribution).sum();
+        let rerank = self.rerank.map_or(0.0, |part| part.contribution);
+        let boosts: f64 = self.boosts.iter().map(|part| part.contribution).sum();
+        leg(self.semantic)
+            + leg(self.text)
+            + examples
+            + rerank
+            + boosts
+            + self.diversity.unwrap_or(0.0)
+    }
 }
 
 /// What one leg of a search gave to a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Part {
-    /// Place in the leg's own list, from 1.
-    pub rank: usize,
+    /// Place in the leg's own list, from 1; `None` for a row that the list does not reach, but whose
+    /// score is known.
+    pub rank: Option<usize>,
     /// Share of the leg in the fusion, from 0 to 1.
     pub weight: f64,
     /// The leg's own score.
     pub value: f64,
     /// What the leg added to the score.
+    pub contribution: f64,
+}
+
+/// What a cross-encoder changed of a score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RerankPart {
+    /// Place by the cross-encoder, from 1.
+    pub rank: usize,
+    /// What the cross-encoder says, from 0 (no answer) to 1.
+    pub value: f64,
+    /// What it added to the score, or took away.
+    pub contribution: f64,
+}
+
+/// What one boost gave to a score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BoostPart {
+    pub field: BoostField,
+    /// As the request gave it.
+    pub weight: f64,
+    /// How much of the boost the row gets, from 0 to 1; `None` where the row has no such field.
+    pub value: Option<f64>,
+    /// What the boost added to the score.
     pub contribution: f64,
 }
 
@@ -91,6 +138,8 @@ pub struct HitPage {
     pub cursors: Vec<String>,
     pub has_next_page: bool,
     pub has_previous_page: bool,
+    /// The results of all pages, where the list was ranked as a whole and can be counted.
+    pub ranked: Option<Vec<NodeId>>,
     pub info: SearchInfo,
 }
 

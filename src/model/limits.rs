@@ -18,6 +18,16 @@ pub const LIST_FIRST: usize = 100;
 pub const SEARCH_DEPTH: usize = 10_000;
 /// Liked and avoided examples of one recommendation, together.
 pub const EXAMPLES: usize = 50;
+/// Boosts of one search.
+pub const BOOSTS: usize = 5;
+/// Large drops in score that `autocut` may let pass.
+pub const AUTOCUT: usize = 20;
+/// Results that a cross-encoder reads for one search.
+pub const RERANKED: usize = 100;
+/// Values of one facet.
+pub const FACET_VALUES: usize = 100;
+/// Chunks before or after a result.
+pub const NEIGHBORS: i32 = 5;
 /// Ids in one lookup or change.
 pub const IDS: usize = 100;
 /// Rows in one ingest request.
@@ -36,3 +46,27 @@ pub const DIMENSIONS: usize = 4_000;
 pub const COMPARED_QUERIES: usize = 20;
 /// Vectors in one import request.
 pub const IMPORT_ROWS: usize = 250;
+/// Characters of the text of a document.
+pub const DOCUMENT_CHARS: usize = 1_000_000;
+/// Parts of one document.
+pub const DOCUMENT_CHUNKS: usize = 10_000;
+/// Documents in one ingest request.
+pub const INGEST_DOCUMENTS: usize = 50;
+/// Characters of the summary of a document.
+pub const SUMMARY_CHARS: usize = 2_000;
+/// Characters of an address on the web.
+pub const URL_CHARS: usize = 2_000;
+/// Tags of one document.
+pub const TAGS: usize = 50;
+/// Characters of one tag.
+pub const TAG_CHARS: usize = 100;
+/// Characters of the texts of documents that one answer may read whole.
+pub const BODIES_CHARS: i64 = 4_000_000;
+/// Tokens of a chunk that a space may ask for.
+pub const CHUNK_TOKENS: std::ops::RangeInclusive<i32> = 16..=8_192;
+/// Tokens of a chunk unless its space says otherwise or its model reads fewer.
+pub const DEFAULT_CHUNK_TOKENS: usize = 256;
+/// Tokens that a chunk repeats of the one before unless its space says otherwise.
+pub const DEFAULT_CHUNK_OVERLAP: usize = 32;
+/// Judged queries of one evaluation.
+pub const EVALUATED_QUERIES: usize = 200;

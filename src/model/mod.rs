@@ -1,14 +1,20 @@
 //! Plain types that every layer may use. No I/O, no framework.
 
-pub mod causes;
+pub mod boost;
+mod causes;
 pub mod clock;
 pub mod content;
 pub mod cursor;
+pub mod document;
+pub mod facet;
 pub mod feedback;
+pub mod field;
 pub mod filter;
 pub mod hit;
 pub mod ids;
+pub mod judgment;
 pub mod kind;
+pub mod language;
 pub mod limits;
 pub mod music;
 pub mod song;

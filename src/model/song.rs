@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+pub use super::field::InvalidField;
+use super::field::{invalid, optional, required};
 use super::limits;
 use super::music::{Mode, pitch_class};
 
@@ -52,18 +54,6 @@ pub struct NewSong {
     pub body: String,
     pub source_hash: [u8; 32],
     pub song: Song,
-}
-
-/// A field of a row does not keep to its limits.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{field}` {problem}")]
-pub struct InvalidField {
-    pub field: &'static str,
-    pub problem: String,
-}
-
-fn invalid<T>(field: &'static str, problem: impl Into<String>) -> Result<T, InvalidField> {
-    Err(InvalidField { field, problem: problem.into() })
 }
 
 impl SongDraft {
@@ -168,31 +158,6 @@ fn within(
         }
         Some(_) | None => Ok(()),
     }
-}
-
-fn required(field: &'static str, text: &str, limit: usize) -> Result<String, InvalidField> {
-    match optional(field, Some(text.to_owned()), limit)? {
-        Some(text) => Ok(text),
-        None => invalid(field, "is empty; it needs at least one visible character"),
-    }
-}
-
-/// Trims a text and checks its length; an empty text is no text.
-fn optional(
-    field: &'static str,
-    text: Option<String>,
-    limit: usize,
-) -> Result<Option<String>, InvalidField> {
-    let Some(text) = text else { return Ok(None) };
-    if text.contains('\0') {
-        return invalid(field, "holds a NUL character, which PostgreSQL cannot store");
-    }
-    let text = text.trim();
-    let chars = text.chars().count();
-    if chars > limit {
-        return invalid(field, format!("has {chars} characters; {limit} are allowed"));
-    }
-    Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
 /// How a song becomes the text that is embedded: pieces in braces vanish where a field is missing.

@@ -1,5 +1,12 @@
 //! Maximal marginal relevance: Carbonell and Goldstein, SIGIR 1998.
 
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::best_score;
+use crate::model::hit::Hit;
+
 /// A row to pick from: its score, and its unit-length vector where it has one.
 #[derive(Debug, Clone)]
 pub struct Row<'a> {
@@ -40,6 +47,31 @@ pub fn diversify(rows: &[Row<'_>], diversity: f64, count: usize) -> Vec<Pick> {
         }
     }
     picks
+}
+
+/// Up to `count` hits in the order of [`diversify`]. Likeness counts in shares of the best score, so
+/// that one diversity means the same in every fusion.
+pub fn apply(
+    hits: &[Hit],
+    vectors: &HashMap<Uuid, Vec<f32>>,
+    diversity: f64,
+    count: usize,
+) -> Vec<Hit> {
+    let best = best_score(hits);
+    let row = |hit: &Hit| Row {
+        score: hit.score / best,
+        vector: vectors.get(&hit.id.id).map(Vec::as_slice),
+    };
+    let rows: Vec<Row<'_>> = hits.iter().map(row).collect();
+    let picks = diversify(&rows, diversity, count).into_iter();
+    picks
+        .map(|pick| {
+            let mut hit = hits[pick.index].clone();
+            hit.why.diversity = Some(pick.adjustment * best);
+            hit.score = hit.why.total();
+            hit
+        })
+        .collect()
 }
 
 /// The inner product, which is cosine similarity for unit-length vectors.

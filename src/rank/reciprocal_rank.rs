@@ -1,13 +1,15 @@
 //! Reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009.
 
-use crate::model::hit::Candidate;
+use super::Leg;
 
 /// The constant of the paper: how fast later places lose weight.
 const K: f64 = 60.0;
 
-/// `1 / (k + rank)`: place alone counts, so scores of different scales can be merged.
-pub(super) fn scores(leg: &[Candidate]) -> Vec<f64> {
-    (1..=leg.len()).map(|rank| 1.0 / (K + rank_as_f64(rank))).collect()
+/// `1 / (k + rank)`: place alone counts, so scores of different scales can be merged. A row that the
+/// leg's list does not reach has no place and gets nothing.
+pub(super) fn scores(leg: &Leg) -> Vec<f64> {
+    let places = (1..=leg.found.len()).map(|rank| 1.0 / (K + rank_as_f64(rank)));
+    places.chain(leg.filled.iter().map(|_| 0.0)).collect()
 }
 
 fn rank_as_f64(rank: usize) -> f64 {

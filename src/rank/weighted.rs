@@ -1,11 +1,9 @@
 //! Weighted sum of scores, each leg divided by its best score so that both reach from 0 to 1.
 
-use crate::model::hit::Candidate;
+use super::Leg;
 
 /// Scores over the best score of the leg; negative similarities count as nothing.
-pub(super) fn scores(leg: &[Candidate]) -> Vec<f64> {
-    let best = leg.iter().map(|candidate| candidate.score).fold(0.0, f64::max);
-    leg.iter()
-        .map(|candidate| if best > 0.0 { (candidate.score / best).max(0.0) } else { 0.0 })
-        .collect()
+pub(super) fn scores(leg: &Leg) -> Vec<f64> {
+    let best = leg.scores().fold(0.0, f64::max);
+    leg.scores().map(|score| if best > 0.0 { (score / best).max(0.0) } else { 0.0 }).collect()
 }

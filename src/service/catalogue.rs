@@ -10,7 +10,7 @@ use super::{Error, Result, Services};
 use crate::model::content::{Change, ContentOrder};
 use crate::model::cursor::fingerprint;
 use crate::model::{Content, Cursor, Filter, Kind, NodeId, Scope, Viewer, limits};
-use crate::store::{Tx, content, task};
+use crate::store::{Tx, chunk, content, task};
 
 /// A request for a page of a list.
 #[derive(Debug, Clone)]
@@ -105,12 +105,24 @@ impl Services {
                 format!("is {at_most}, but {} rows are named; nothing was changed", ids.len());
             return Err(Error::invalid("atMost", problem));
         }
+        if let Some(chunk) = ids.iter().find(|id| id.kind == Kind::Chunk) {
+            let problem = format!("names `{chunk}`; a chunk follows its document, so name that");
+            return Err(Error::invalid("ids", problem));
+        }
         let ids: Vec<NodeId> = ids.into_iter().collect();
         let now = self.clock.now();
         let mut tx = self.db.begin(scope).await?;
+        let ids = content::lock(&mut tx, scope, &ids).await?;
+        let documents = ids.iter().filter(|id| id.kind == Kind::Document);
+        let documents: Vec<Uuid> = documents.map(|id| id.id).collect();
+        let chunks = chunk::follow(&mut tx, scope, &documents, change, now).await?;
         let changed = content::change(&mut tx, scope, &ids, change, now).await?;
         match change {
-            Change::Restore => self.enqueue_restored(&mut tx, scope, &changed, now).await?,
+            Change::Restore => {
+                let chunks = chunks.into_iter().map(|id| NodeId { kind: Kind::Chunk, id });
+                let restored: Vec<NodeId> = changed.iter().copied().chain(chunks).collect();
+                self.enqueue_restored(&mut tx, scope, &restored, now).await?;
+            }
             Change::SoftDelete | Change::Purge => {}
         }
         super::commit(tx).await?;

@@ -90,6 +90,8 @@ pub enum Error {
     SpaceGone(#[source] store::Error),
     #[error("internal error")]
     Store(#[source] store::Error),
+    #[error("internal error")]
+    Aside(#[source] tokio::task::JoinError),
     /// An error that several waited for together.
     #[error(transparent)]
     Shared(#[from] std::sync::Arc<Self>),
@@ -112,7 +114,7 @@ impl Error {
             Self::Embedder(_) => Code::EmbedderUnavailable,
             Self::StoreAway(_) => Code::DatabaseUnavailable,
             Self::TooSlow(_) => Code::Timeout,
-            Self::Store(_) | Self::BrokenEmbedder(_) => Code::Internal,
+            Self::Store(_) | Self::BrokenEmbedder(_) | Self::Aside(_) => Code::Internal,
             Self::Shared(error) => error.code(),
         }
     }

@@ -1,6 +1,8 @@
 //! What the product does: who may, which limits hold, what is queued with what.
 
 mod catalogue;
+pub mod chunking;
+mod documents;
 mod error;
 pub mod eval;
 mod feedback;
@@ -11,6 +13,7 @@ mod search;
 mod spaces;
 mod stats;
 mod tiers;
+mod token_table;
 mod usage;
 
 use std::sync::Arc;
@@ -21,9 +24,10 @@ use tokio::sync::Notify;
 pub use catalogue::{ListInput, ListPage};
 pub use error::{Code, Error};
 pub use ingest::{IngestMode, RowFault, RowOutcome, RowStatus};
-pub use search::{HybridInput, Paging, RecommendInput, SimilarInput};
+pub use search::{Counted, Highlights, HybridInput, Paging, RecommendInput, SimilarInput};
 pub use spaces::{
     Backfill, CompareInput, HeldProgress, IfIncomplete, ImportInput, IndexPolicy, NewSpace,
+    Setting, SpaceChanges,
 };
 pub use tiers::Tiers;
 

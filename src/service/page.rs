@@ -89,6 +89,7 @@ impl Page {
             hits,
             has_next_page,
             has_previous_page: self.after.is_some(),
+            ranked: None,
             info,
         }
     }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::ingest::Written;
 use super::{Result, Services};
 use crate::embed::{Backend, Embedder};
-use crate::model::song::NewSong;
 use crate::model::{Kind, Scope, Space};
 use crate::store::{Tx, space, tier};
 
@@ -45,9 +45,13 @@ pub(super) struct StandIn {
 
 /// Vectors to be written with their rows, by the hash of the text.
 pub(super) struct ReadyVectors {
+    pub(super) kind: Kind,
     space: Space,
-    by_hash: HashMap<[u8; 32], Vec<f32>>,
+    by_hash: HashMap<Hash, Vec<f32>>,
 }
+
+/// SHA-256 of a text that is embedded.
+pub(super) type Hash = [u8; 32];
 
 impl StandIn {
     pub(super) fn new(embedder: Option<Arc<dyn Embedder>>) -> Self {
@@ -138,48 +142,52 @@ impl Services {
         Ok(about)
     }
 
-    /// The vectors of the bundled model for rows of a kind that are about to be written; `None` where
+    /// Whether the bundled model embeds every row when it is written.
+    pub(super) fn has_bundled(&self) -> bool {
+        self.stand_in.embedder.is_some()
+    }
+
+    /// The vectors of the bundled model for texts of a kind that are about to be written; `None` where
     /// they come by the queue.
     pub(super) async fn ready_vectors(
         &self,
         kind: Kind,
-        songs: &[(usize, NewSong)],
+        texts: Vec<(Hash, String)>,
     ) -> Result<Option<ReadyVectors>> {
         let Some(embedder) = &self.stand_in.embedder else { return Ok(None) };
         let active = self.space_for(kind, None).await?;
         let Some(space) = self.stand_in_for(&active).await? else { return Ok(None) };
-        let texts: Vec<String> = songs.iter().map(|(_, song)| song.body.clone()).collect();
+        let (hashes, texts): (Vec<Hash>, Vec<String>) = texts.into_iter().unzip();
         let embeddings = embedder.embed_documents(&texts).await?;
-        let vectors = songs.iter().zip(embeddings);
         // A text of which the model knows no word goes to the queue, which says so.
-        let by_hash = vectors
-            .filter_map(|((_, song), embedding)| Some((song.source_hash, embedding.vector?)))
-            .collect();
-        Ok(Some(ReadyVectors { space, by_hash }))
+        let vectors = hashes.into_iter().zip(embeddings);
+        let by_hash =
+            vectors.filter_map(|(hash, embedding)| Some((hash, embedding.vector?))).collect();
+        Ok(Some(ReadyVectors { kind, space, by_hash }))
     }
 
-    /// Writes the ready vectors of rows in the transaction that wrote the rows.
+    /// Writes the ready vectors of rows of their kind in the transaction that wrote the rows.
     pub(super) async fn write_ready(
         &self,
         tx: &mut Tx,
         scope: Scope,
-        kind: Kind,
-        rows: &[(Uuid, &NewSong)],
+        rows: &[Written],
         ready: &ReadyVectors,
     ) -> Result<()> {
-        let row = |(id, song): &(Uuid, &'_ NewSong)| {
-            let vector = ready.by_hash.get(&song.source_hash)?;
-            Some((*id, song.source_hash, vector))
-        };
+        let row = |row: &'_ Written| Some((*row, ready.by_hash.get(&row.source_hash)?));
         let found: Vec<_> = rows.iter().filter_map(row).collect();
         let rows: Vec<tier::Ready<'_>> = found
             .iter()
-            .map(|(id, hash, vector)| tier::Ready { content_id: *id, source_hash: hash, vector })
+            .map(|(row, vector)| tier::Ready {
+                content_id: row.id,
+                source_hash: &row.source_hash,
+                vector,
+            })
             .collect();
         if rows.is_empty() {
             return Ok(());
         }
-        tier::write(tx, scope, &ready.space, kind, &rows, self.clock.now()).await?;
+        tier::write(tx, scope, &ready.space, ready.kind, &rows, self.clock.now()).await?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, QueryFilter};
+use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
@@ -19,30 +19,23 @@ pub async fn by_ids(db: &Db, scope: Scope, ids: &[NodeId]) -> Result<HashMap<Nod
         if of_kind.is_empty() {
             continue;
         }
-        match kind {
-            Kind::Song => {
-                for content in songs(db, scope, of_kind).await? {
-                    found.insert(content.node_id(), content);
-                }
-            }
-            // Nothing of these kinds can be stored yet, so nothing of them can be found.
-            Kind::Document | Kind::Chunk | Kind::Sample | Kind::Entry | Kind::Job => {}
+        for content in of_one_kind(db, scope, kind, of_kind).await? {
+            found.insert(content.node_id(), content);
         }
     }
     Ok(found)
 }
 
-async fn songs(db: &Db, scope: Scope, ids: Vec<Uuid>) -> Result<Vec<Content>> {
-    let models = entity::content::Entity::live()
-        .filter(entity::content::Column::Id.is_in(ids))
-        .filter(visible::condition(scope))
-        .find_also_related(entity::song::Entity)
-        .all(db.orm(scope))
-        .await?;
-    models
-        .into_iter()
-        .filter_map(|(content, song)| song.map(|song| rows::song(content, song)))
-        .collect()
+async fn of_one_kind(db: &Db, scope: Scope, kind: Kind, ids: Vec<Uuid>) -> Result<Vec<Content>> {
+    let Some(columns) = rows::columns(kind) else { return Ok(Vec::new()) };
+    let mut query = QueryBuilder::<Postgres>::new("SELECT ");
+    query.push(columns).push(format!(
+        " FROM content JOIN {kind} ON {kind}.content_id = content.id WHERE content.id = ANY("
+    ));
+    query.push_bind(ids).push(")");
+    visible::push(&mut query, scope);
+    let rows = query.build().fetch_all(db.sql(scope)).await?;
+    rows.into_iter().map(|row| rows::content_of(kind, row)).collect()
 }
 
 /// One page of a list: ids in order, and the order's value of the last of them.
@@ -101,6 +94,7 @@ pub async fn list(db: &Db, scope: Scope, list: &List<'_>) -> Result<Vec<NodeId>>
 fn order_column(by: OrderField) -> &'static str {
     match by {
         OrderField::CreatedAt => "content.created_at",
+        OrderField::UpdatedAt => "content.updated_at",
         OrderField::Title => "content.title",
         OrderField::Band => "song.band",
         OrderField::Number(field) => filter::number_column(field),
@@ -128,6 +122,16 @@ pub async fn holds_any(db: &Db, scope: Scope, kind: Kind) -> Result<bool> {
     Ok(query.build_query_scalar().fetch_one(db.sql(scope)).await?)
 }
 
+/// The visible rows among `ids`, live or deleted, locked in the order of ids until the transaction ends.
+pub async fn lock(tx: &mut Tx, scope: Scope, ids: &[NodeId]) -> Result<Vec<NodeId>> {
+    let mut query =
+        QueryBuilder::<Postgres>::new("SELECT content.kind, content.id FROM content WHERE");
+    push_named(&mut query, ids);
+    visible::push_with_deleted(&mut query, scope);
+    query.push(" ORDER BY content.id FOR UPDATE");
+    node_ids(&query.build().fetch_all(&mut **tx).await?)
+}
+
 /// Makes a change to visible rows and says which of them it changed. Ids of another kind than the
 /// row's are not found.
 pub async fn change(
@@ -152,13 +156,20 @@ pub async fn change(
         }
         Change::Purge => QueryBuilder::new("DELETE FROM content WHERE"),
     };
+    push_named(&mut query, ids);
+    visible::push_with_deleted(&mut query, scope);
+    query.push(" RETURNING content.kind, content.id");
+    node_ids(&query.build().fetch_all(&mut **tx).await?)
+}
+
+fn push_named(query: &mut QueryBuilder<Postgres>, ids: &[NodeId]) {
     let kinds: Vec<&str> = ids.iter().map(|id| id.kind.as_str()).collect();
     let uuids: Vec<Uuid> = ids.iter().map(|id| id.id).collect();
     query.push(" (content.kind, content.id) IN (SELECT * FROM unnest(").push_bind(kinds);
     query.push("::text[], ").push_bind(uuids).push("::uuid[]))");
-    visible::push_with_deleted(&mut query, scope);
-    query.push(" RETURNING content.kind, content.id");
-    let rows = query.build().fetch_all(&mut **tx).await?;
+}
+
+fn node_ids(rows: &[PgRow]) -> Result<Vec<NodeId>> {
     rows.iter()
         .map(|row| Ok(NodeId { kind: rows::kind(row.try_get(0)?)?, id: row.try_get(1)? }))
         .collect()

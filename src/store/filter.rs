@@ -5,8 +5,11 @@ use sqlx::{Postgres, QueryBuilder};
 use crate::model::filter::{Filter, NumberField, Range, TextField, TextMatch, TimeField};
 use crate::model::{Kind, viewer::Scope};
 
-/// The joins that filters and orders need: `content` is there already.
-pub(super) const DETAILS: &str = " LEFT JOIN song ON song.content_id = content.id";
+/// The joins that filters and orders need: `content` is there already. A chunk has the document that it
+/// belongs to. What a statement does not read, the planner leaves out.
+pub(super) const DETAILS: &str = " LEFT JOIN song ON song.content_id = content.id \
+    LEFT JOIN chunk ON chunk.content_id = content.id \
+    LEFT JOIN document ON document.content_id = coalesce(chunk.document_id, content.id)";
 
 /// Adds `AND …` for a filter; the statement must have joined [`DETAILS`] if [`needs_details`].
 pub(super) fn push(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
@@ -23,15 +26,16 @@ pub(super) fn needs_details(filter: &Filter) -> bool {
         Filter::Not(part) => needs_details(part),
         Filter::Kind(_) | Filter::Owned(_) | Filter::Time(..) => false,
         Filter::Text(field, _) => match field {
-            TextField::Title | TextField::ExternalId => false,
+            TextField::Title | TextField::ExternalId | TextField::Language => false,
             TextField::Band
             | TextField::Album
             | TextField::Genre
             | TextField::Subgenre
             | TextField::Key
-            | TextField::Mode => true,
+            | TextField::Mode
+            | TextField::Url => true,
         },
-        Filter::Number(..) | Filter::Moods(_) => true,
+        Filter::Number(..) | Filter::Moods(_) | Filter::Tags(_) | Filter::PartOf(_) => true,
     }
 }
 
@@ -59,6 +63,12 @@ fn push_part(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
         Filter::Text(field, matching) => push_text(query, text_column(*field), matching),
         Filter::Moods(moods) => {
             query.push("song.moods && ").push_bind(moods.clone());
+        }
+        Filter::Tags(tags) => {
+            query.push("document.tags && ").push_bind(tags.clone());
+        }
+        Filter::PartOf(documents) => {
+            query.push("chunk.document_id = ANY(").push_bind(documents.clone()).push(")");
         }
     }
 }
@@ -139,6 +149,7 @@ pub(super) fn number_column(field: NumberField) -> &'static str {
         NumberField::Loudness => "song.loudness",
         NumberField::Popularity => "song.popularity",
         NumberField::DurationMs => "song.duration_ms",
+        NumberField::Position => "chunk.position",
     }
 }
 
@@ -152,10 +163,12 @@ fn text_column(field: TextField) -> &'static str {
         TextField::Subgenre => "song.subgenre",
         TextField::Key => "song.key",
         TextField::Mode => "song.mode",
+        TextField::Url => "document.url",
+        TextField::Language => "content.language",
     }
 }
 
-fn time_column(field: TimeField) -> &'static str {
+pub(super) fn time_column(field: TimeField) -> &'static str {
     match field {
         TimeField::CreatedAt => "content.created_at",
         TimeField::UpdatedAt => "content.updated_at",

@@ -146,29 +146,36 @@ fn proposals(over: IndexOver, limit: i64) -> i64 {
 /// Ends a statement whose `nearest` has ids and distances, and adds the rows if they are wanted.
 fn push_found(query: &mut QueryBuilder<Postgres>, scope: Scope, search: &Nearest<'_>) {
     query.push(" SELECT nearest.id, nearest.distance");
-    if reads_songs(search) {
-        query.push(", ").push(rows::song_columns());
-        query.push(
-            " FROM nearest JOIN content ON content.id = nearest.id \
-             JOIN song ON song.content_id = nearest.id WHERE true",
-        );
-        visible::push(query, scope);
+    if let Some(columns) = columns(search) {
+        query.push(", ").push(columns);
+        query.push(" FROM nearest");
+        push_details(query, scope, search.kind);
     } else {
         query.push(" FROM nearest");
     }
     query.push(" ORDER BY nearest.distance, nearest.id");
 }
 
-fn reads_songs(search: &Nearest<'_>) -> bool {
-    search.reads == Reads::Rows && search.kind == Kind::Song
+fn columns(search: &Nearest<'_>) -> Option<&'static str> {
+    match search.reads {
+        Reads::Ids => None,
+        Reads::Rows => rows::columns(search.kind),
+    }
+}
+
+/// Adds the rows of what is `nearest`.
+fn push_details(query: &mut QueryBuilder<Postgres>, scope: Scope, kind: Kind) {
+    query.push(" JOIN content ON content.id = nearest.id");
+    query.push(format!(" JOIN {kind} ON {kind}.content_id = nearest.id WHERE true"));
+    visible::push(query, scope);
 }
 
 fn found(found: Vec<PgRow>, search: &Nearest<'_>) -> Result<Found> {
     let candidates = candidates(&found, search.kind)?;
     let mut contents = HashMap::new();
-    if reads_songs(search) {
+    if columns(search).is_some() {
         for row in found {
-            let content = rows::song_of(row)?;
+            let content = rows::content_of(search.kind, row)?;
             contents.insert(content.node_id(), content);
         }
     }
@@ -187,12 +194,14 @@ pub struct NearestToEach<'a> {
     pub index: Option<IndexOver>,
 }
 
-/// The rows nearest to each of several visible rows, without the row itself, in one statement.
+/// The rows nearest to each of several visible rows, without the row itself, with everything a page
+/// shows, in one statement.
 pub async fn nearest_to_each(
     db: &Db,
     scope: Scope,
     search: &NearestToEach<'_>,
-) -> Result<Vec<(Uuid, Candidate)>> {
+) -> Result<Vec<(Uuid, Candidate, Content)>> {
+    let Some(columns) = rows::columns(search.kind) else { return Ok(Vec::new()) };
     let leaf = search.space.leaf(search.kind);
     let visible = |query: &mut QueryBuilder<Postgres>| {
         query.push("SELECT content.id, embedding.embedding FROM ").push(&leaf);
@@ -208,7 +217,8 @@ pub async fn nearest_to_each(
         visible(&mut query);
         query.push(")");
     }
-    query.push(" SELECT seed.id, nearest.id, nearest.distance FROM seed CROSS JOIN LATERAL (");
+    query.push(" SELECT seed.id AS seed_id, nearest.distance, ").push(columns);
+    query.push(" FROM seed CROSS JOIN LATERAL (");
     let compared = "SELECT candidate.id, candidate.embedding <=> seed.embedding AS distance FROM ";
     if let Some(over) = search.index {
         let indexed = Expression::new(db, search.space, over);
@@ -227,13 +237,16 @@ pub async fn nearest_to_each(
         query.push(compared).push("candidate WHERE candidate.id <> seed.id ORDER BY distance");
     }
     query.push(" LIMIT ").push_bind(search.limit);
-    query.push(") AS nearest ORDER BY seed.id, nearest.distance, nearest.id");
+    query.push(") AS nearest");
+    push_details(&mut query, scope, search.kind);
+    query.push(" ORDER BY seed.id, nearest.distance, nearest.id");
     let rows = query.build().fetch_all(db.sql(scope)).await?;
-    rows.iter()
+    rows.into_iter()
         .map(|row| {
-            let distance: f64 = row.try_get(2)?;
-            let id = NodeId { kind: search.kind, id: row.try_get(1)? };
-            Ok((row.try_get(0)?, Candidate { id, score: 1.0 - distance }))
+            let (seed, distance): (Uuid, f64) = (row.try_get(0)?, row.try_get(1)?);
+            let content = rows::content_of(search.kind, row)?;
+            let id = content.node_id();
+            Ok((seed, Candidate { id, score: 1.0 - distance }, content))
         })
         .collect()
 }
@@ -272,7 +285,11 @@ fn push_limit(query: &mut QueryBuilder<Postgres>, search: &Nearest<'_>, limit: i
 }
 
 /// `leaf AS embedding JOIN content … WHERE …`
-fn push_matching(query: &mut QueryBuilder<Postgres>, scope: Scope, search: &Nearest<'_>) {
+pub(super) fn push_matching(
+    query: &mut QueryBuilder<Postgres>,
+    scope: Scope,
+    search: &Nearest<'_>,
+) {
     query.push(search.space.leaf(search.kind));
     query.push(" AS embedding JOIN content ON content.id = embedding.content_id");
     if filter::needs_details(search.filter) {

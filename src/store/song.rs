@@ -1,40 +1,17 @@
 //! Writing songs, many at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
+use super::content_write::{self, NewContent};
 use super::{Result, Tx};
-use crate::model::Scope;
 use crate::model::song::NewSong;
+use crate::model::{Kind, Scope, language};
 
-/// The live and deleted songs that are known by one of these external ids, locked until the
-/// transaction ends.
-pub async fn existing(
-    tx: &mut Tx,
-    _scope: Scope,
-    owner: Option<Uuid>,
-    external_ids: &[&str],
-) -> Result<HashMap<String, Uuid>> {
-    // A plan made while the table was empty would read all of it ever after.
-    sqlx::query("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
-        .execute(&mut **tx)
-        .await?;
-    // `IS NOT DISTINCT FROM` would not use the index of `content_external_id_key`.
-    let mut query =
-        QueryBuilder::<Postgres>::new("SELECT external_id, id FROM content WHERE kind = 'song'");
-    match owner {
-        Some(owner) => query.push(" AND owner_id = ").push_bind(owner),
-        None => query.push(" AND owner_id IS NULL"),
-    };
-    query.push(" AND external_id = ANY(").push_bind(external_ids).push(") ORDER BY id FOR UPDATE");
-    let rows = query.build().fetch_all(&mut **tx).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
-}
-
-/// Writes new songs; `false` when somebody else just wrote one of them, and nothing was written.
+/// Writes new songs; `false` when somebody else just wrote one of them.
 pub async fn insert(
     tx: &mut Tx,
     scope: Scope,
@@ -42,21 +19,7 @@ pub async fn insert(
     songs: &[(Uuid, &NewSong)],
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    if songs.is_empty() {
-        return Ok(true);
-    }
-    let mut query = QueryBuilder::<Postgres>::new(
-        "INSERT INTO content (id, kind, owner_id, external_id, title, body, source_hash, created_at, updated_at) \
-         SELECT u.id, 'song', ",
-    );
-    query.push_bind(owner).push(", u.external_id, u.title, u.body, u.source_hash, ");
-    query.push_bind(now).push(", ").push_bind(now);
-    query.push(" FROM unnest(").push_bind(column(songs, |id, _| id)).push("::uuid[], ");
-    query.push_bind(column(songs, |_, song| song.external_id.as_str())).push("::text[], ");
-    push_texts(&mut query, songs);
-    query.push(") AS u (id, external_id, title, body, source_hash) ON CONFLICT DO NOTHING");
-    let written = query.build().execute(&mut **tx).await?.rows_affected();
-    if written < songs.len() as u64 {
+    if !content_write::insert(tx, scope, Kind::Song, owner, &contents(songs), now).await? {
         return Ok(false);
     }
     upsert_details(tx, scope, songs).await?;
@@ -70,35 +33,20 @@ pub async fn update(
     songs: &[(Uuid, &NewSong)],
     now: DateTime<Utc>,
 ) -> Result<HashSet<Uuid>> {
-    if songs.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let mut changed: HashSet<Uuid> = upsert_details(tx, scope, songs).await?.into_iter().collect();
-    let touched: Vec<Uuid> = changed.iter().copied().collect();
-    let mut query = QueryBuilder::<Postgres>::new(
-        "UPDATE content SET title = u.title, body = u.body, source_hash = u.source_hash, \
-         deleted_at = NULL, updated_at = ",
-    );
-    query.push_bind(now);
-    query.push(" FROM unnest(").push_bind(column(songs, |id, _| id)).push("::uuid[], ");
-    push_texts(&mut query, songs);
-    query.push(
-        ") AS u (id, title, body, source_hash) WHERE content.id = u.id \
-         AND ((content.title, content.body) IS DISTINCT FROM (u.title, u.body) \
-             OR content.deleted_at IS NOT NULL OR content.id = ANY(",
-    );
-    query.push_bind(touched).push(")) RETURNING content.id");
-    let rows = query.build().fetch_all(&mut **tx).await?;
-    for row in rows {
-        changed.insert(row.try_get(0)?);
-    }
-    Ok(changed)
+    let touched = upsert_details(tx, scope, songs).await?;
+    content_write::update(tx, scope, &contents(songs), touched, now).await
 }
 
-fn push_texts(query: &mut QueryBuilder<Postgres>, songs: &[(Uuid, &NewSong)]) {
-    query.push_bind(column(songs, |_, song| song.title.as_str())).push("::text[], ");
-    query.push_bind(column(songs, |_, song| song.body.as_str())).push("::text[], ");
-    query.push_bind(column(songs, |_, song| song.source_hash.as_slice())).push("::bytea[]");
+fn contents<'a>(songs: &[(Uuid, &'a NewSong)]) -> Vec<NewContent<'a>> {
+    column(songs, |id, song| NewContent {
+        id,
+        external_id: &song.external_id,
+        title: &song.title,
+        body: &song.body,
+        headings: "",
+        language: language::DEFAULT,
+        source_hash: &song.source_hash,
+    })
 }
 
 const DETAIL_COLUMNS: [&str; 20] = [
@@ -129,7 +77,10 @@ async fn upsert_details(
     tx: &mut Tx,
     _scope: Scope,
     songs: &[(Uuid, &NewSong)],
-) -> Result<Vec<Uuid>> {
+) -> Result<HashSet<Uuid>> {
+    if songs.is_empty() {
+        return Ok(HashSet::new());
+    }
     let columns = DETAIL_COLUMNS.join(", ");
     let sources =
         columns.replace("moods", "coalesce(string_to_array(nullif(moods, ''), E'\\x1f'), '{}')");

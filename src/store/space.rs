@@ -77,6 +77,22 @@ async fn write(executor: impl PgExecutor<'_>, space: &Space) -> Result<bool> {
     Ok(written.rows_affected() > 0)
 }
 
+/// Writes how a space ranks and how documents are cut for it.
+pub async fn configure(db: &Db, scope: Scope, space: Uuid, settings: SpaceSettings) -> Result<()> {
+    sqlx::query(
+        "UPDATE embedding_space SET fusion = $2, semantic_ratio = $3, chunk_tokens = $4, chunk_overlap = $5 \
+         WHERE id = $1",
+    )
+    .bind(space)
+    .bind(settings.fusion.map(Fusion::as_str))
+    .bind(settings.semantic_ratio)
+    .bind(settings.chunk_tokens)
+    .bind(settings.chunk_overlap)
+    .execute(db.sql(scope))
+    .await?;
+    Ok(())
+}
+
 /// Makes the table of a space's vectors of a kind, if it is not there.
 pub async fn create_leaf(db: &Db, scope: Scope, space: &Space, kind: Kind) -> Result<()> {
     let statement = leaf_statement(space, kind);

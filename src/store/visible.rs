@@ -1,6 +1,5 @@
 //! Which rows a viewer sees. This is the only place that says so.
 
-use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::model::Scope;
@@ -34,17 +33,5 @@ fn push_reach(query: &mut QueryBuilder<Postgres>, scope: Scope) {
                 .push(")");
         }
         Reach::Everything => {}
-    }
-}
-
-/// The same condition for statements that SeaORM builds.
-pub(super) fn condition(scope: Scope) -> Condition {
-    use entity::content::Column;
-    let owner = || Expr::col((entity::content::Entity, Column::OwnerId));
-    match scope.reach() {
-        Reach::Nothing => Condition::all().add(Expr::val(1).eq(0)),
-        Reach::Shared => Condition::all().add(owner().is_null()),
-        Reach::SharedAndOwn(user) => Condition::any().add(owner().is_null()).add(owner().eq(user)),
-        Reach::Everything => Condition::all(),
     }
 }

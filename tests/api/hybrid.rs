@@ -145,6 +145,78 @@ async fn nothing_less_similar_than_asked_for_is_found_even_by_its_words() {
 }
 
 #[tokio::test]
+async fn a_space_has_a_ranking_of_its_own_until_it_is_reset() {
+    let app = TestApp::with_songs().await;
+    let weights = async || {
+        let answer = app
+            .anonymous()
+            .ask("{ hybridSearch(query: \"heavy metal\", kinds: [SONG]) { edges { score why { semantic { weight } text { weight contribution } } } } }")
+            .await;
+        answer["hybridSearch"]["edges"][0].clone()
+    };
+    let before = weights().await;
+    let configure = "mutation ($ratio: Float, $fusion: Fusion) { configureSpace(space: \"kindred-static-256\",
+        semanticRatio: $ratio, fusion: $fusion) { space { name semanticRatio fusion chunkTokens } } }";
+    let set = json!({ "ratio": 0.25, "fusion": "RECIPROCAL_RANK" });
+    let answer = app.as_admin().query(configure, set).await;
+    let space = json!({ "name": "kindred-static-256", "semanticRatio": 0.25, "fusion": "RECIPROCAL_RANK", "chunkTokens": null });
+    assert_eq!(answer["configureSpace"]["space"], space);
+    let after = weights().await;
+    assert_eq!(after["why"]["semantic"]["weight"], 0.25);
+    assert!((after["why"]["text"]["contribution"].as_f64().unwrap() - 0.75 / 61.0).abs() < 1e-12);
+
+    // What is not named stays, also where it is a variable that is not given.
+    let chunks = "mutation ($tokens: Int, $ratio: Float) { configureSpace(space: \"kindred-static-256\",
+        chunkTokens: $tokens, semanticRatio: $ratio) { space { semanticRatio fusion chunkTokens } } }";
+    let answer = app.as_admin().query(chunks, json!({ "tokens": 300 })).await;
+    let space = json!({ "semanticRatio": 0.25, "fusion": "RECIPROCAL_RANK", "chunkTokens": 300 });
+    assert_eq!(answer["configureSpace"]["space"], space);
+
+    let reset = "mutation { configureSpace(space: \"kindred-static-256\", reset: [FUSION, SEMANTIC_RATIO]) {
+        space { semanticRatio fusion chunkTokens } } }";
+    let answer = app.as_admin().ask(reset).await;
+    let space = json!({ "semanticRatio": null, "fusion": null, "chunkTokens": 300 });
+    assert_eq!(answer["configureSpace"]["space"], space);
+    assert_eq!(weights().await, before);
+
+    let wrong = json!({ "ratio": 1.5 });
+    app.as_admin().query(configure, wrong.clone()).await.assert_error("INVALID_ARGUMENT", &["1.5"]);
+    assert_eq!(app.as_user("ada").query(configure, wrong).await.code(), "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_ranking_is_refused() {
+    let app = TestApp::with_songs().await;
+    let query = "query ($after: String, $ratio: Float) { hybridSearch(query: \"heavy metal\", kinds: [SONG],
+        first: 2, after: $after, semanticRatio: $ratio) { pageInfo { endCursor } } }";
+    let answer = app.anonymous().query(query, json!({ "ratio": 0.4 })).await;
+    let after = &answer["hybridSearch"]["pageInfo"]["endCursor"];
+    let same = app.anonymous().query(query, json!({ "ratio": 0.4, "after": after })).await;
+    assert!(same["hybridSearch"]["pageInfo"]["endCursor"].is_string());
+    let other = app.anonymous().query(query, json!({ "ratio": 0.5, "after": after })).await;
+    assert_eq!(other.code(), "INVALID_CURSOR");
+}
+
+#[tokio::test]
+async fn a_pool_that_was_cut_says_so_and_knows_the_score_of_every_row_in_it() {
+    let app = TestApp::start().await;
+    app.songs(&catalogue::many(450)).await;
+    let query = format!(
+        "{{ hybridSearch(query: \"acoustic piano ballad\", kinds: [SONG], first: 20, fusion: WEIGHTED) {{
+            {EDGES} totalCount info {{ complete degraded strategy }} }} }}"
+    );
+    let answer = app.anonymous().ask(&query).await;
+    let page = &answer["hybridSearch"];
+    assert_eq!(page["info"], json!({ "complete": false, "degraded": false, "strategy": "EXACT" }));
+    assert!((200..450).contains(&page["totalCount"].as_i64().unwrap()));
+    let edges = page["edges"].as_array().unwrap();
+    assert_scores_hold(edges, true);
+    for edge in edges {
+        assert!(edge["why"]["semantic"]["value"].is_number(), "{edge:#}");
+    }
+}
+
+#[tokio::test]
 async fn chunks_are_searched_unless_other_kinds_are_named() {
     let app = TestApp::with_songs().await;
     let answer = app.anonymous().ask("{ hybridSearch(query: \"metal\") { nodes { id } } }").await;
@@ -164,7 +236,6 @@ async fn what_cannot_be_searched_is_said() {
         ("hybridSearch(query: \"x\", kinds: [])", "`kinds`"),
         ("hybridSearch(query: \"x\", semanticRatio: 1.1)", "1.1"),
         ("hybridSearch(query: \"x\", semanticRatio: -0.1)", "-0.1"),
-        ("hybridSearch(query: \"x\", groupByDocument: true)", "`groupByDocument`"),
         ("hybridSearch(query: \"x\", space: \"mars\")", "`mars`"),
         ("hybridSearch(query: \"x\", first: 0)", "between 1 and 100"),
     ];

@@ -1,5 +1,6 @@
 //! `kindred space`.
 
+mod configure;
 mod import;
 mod progress;
 mod show;
@@ -33,6 +34,8 @@ enum What {
     List(Common),
     /// Make a space and begin to fill it
     Create(Create),
+    /// Change how a space ranks and how documents are cut for it, or show it
+    Configure(configure::Configure),
     /// Say what filling a space would take, without spending anything
     Plan(Named),
     /// Fill a space with what it lacks, or go on after `cancel`
@@ -248,6 +251,7 @@ pub(super) async fn run(command: Space, config: Config) -> CliResult {
     match command.what {
         What::List(common) => show::list(common, config).await,
         What::Create(command) => create(command, config).await,
+        What::Configure(command) => configure::run(command, config).await,
         What::Plan(command) => {
             let variables = json!({ "name": command.name, "kinds": command.kinds.variable() });
             let (_, answer) = ask(PLAN, variables, &command.common, config).await?;

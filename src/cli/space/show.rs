@@ -9,7 +9,7 @@ use crate::cli::client::Client;
 use crate::cli::{CliError, CliResult, output};
 use crate::config::Config;
 
-pub(super) const SPACES: &str = "{ embeddingSpaces { name backend model dimensions state createdAt holds { kind state isActive rows \
+pub(super) const SPACES: &str = "{ embeddingSpaces { name backend model dimensions state createdAt fusion semanticRatio chunkTokens chunkOverlap holds { kind state isActive rows \
     embedded pending failed progress textsPerSecond startedAt finishedAt index { state progress phase bytes type } } } }";
 
 pub(super) async fn list(common: Common, config: Config) -> CliResult {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::{LogLevel, LoggerFunction};
+use tokenizers_onnx::utils::parallelism::set_parallelism;
 
 use crate::embed::Error;
 
@@ -27,6 +28,9 @@ pub fn environment(library: Option<&Path>) -> Result<Environment, Error> {
     let builder = ort::init_from(&path).map_err(|error| missing(&path, &error))?;
     let builder = builder.with_name("kindred").with_telemetry(false).with_logger(logger());
     let loaded = builder.build().map_err(|error| missing(&path, &error))?;
+    // Texts are cut into tokens a few at a time, by threads that compute at all times: sharing them out among
+    // yet other threads would only make them wait.
+    set_parallelism(false);
     // A logger of one's own hears everything, and the words of every run would have to be made first.
     loaded.set_log_level(LogLevel::Warning);
     Ok(environment.insert(loaded).clone())

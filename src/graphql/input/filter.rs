@@ -1,12 +1,13 @@
 //! Filters as clients send them.
 
-use async_graphql::InputObject;
+use async_graphql::{ID, InputObject};
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::graphql::object::song::Mode;
 use crate::model::filter::{Filter, NumberField, Range, TextField, TextMatch, TimeField};
 use crate::model::music::pitch_class;
-use crate::model::{Kind, limits};
+use crate::model::{Kind, NodeId, language, limits};
 use crate::service::Error;
 
 type Result<T> = std::result::Result<T, Error>;
@@ -33,6 +34,32 @@ pub(in crate::graphql) struct ContentFilter {
     updated_at: Option<TimeRange>,
     /// Conditions on what only songs have.
     song: Option<SongFilter>,
+    /// Conditions on what only documents have.
+    document: Option<DocumentFilter>,
+    /// Conditions on what only chunks have.
+    chunk: Option<ChunkFilter>,
+}
+
+/// Conditions on documents. Every condition that is given must hold.
+#[derive(InputObject, Default)]
+pub(in crate::graphql) struct DocumentFilter {
+    /// Condition on the address on the web.
+    url: Option<TextFilter>,
+    /// Documents with at least one of these tags, written as they were sent.
+    tags: Option<Vec<String>>,
+    /// Language, by its name or its code: `german`, `de`.
+    language: Option<TextFilter>,
+}
+
+/// Conditions on chunks. Every condition that is given must hold.
+#[derive(InputObject, Default)]
+pub(in crate::graphql) struct ChunkFilter {
+    /// Chunks of one of these documents, at most 100 ids.
+    document_ids: Option<Vec<ID>>,
+    /// Conditions on the document that it is a part of.
+    document: Option<DocumentFilter>,
+    /// Place in its document, from 0.
+    position: Option<IntRange>,
 }
 
 /// Conditions on songs. Every condition that is given must hold.
@@ -158,8 +185,77 @@ impl ContentFilter {
         if let Some(song) = self.song {
             song.push(&mut parts)?;
         }
+        if let Some(document) = self.document {
+            parts.push(Filter::Kind(Kind::Document));
+            document.push(&mut parts)?;
+        }
+        if let Some(chunk) = self.chunk {
+            chunk.push(&mut parts)?;
+        }
         Ok(Filter::All(parts))
     }
+}
+
+impl DocumentFilter {
+    fn push(self, parts: &mut Vec<Filter>) -> Result<()> {
+        push_text(parts, TextField::Url, self.url)?;
+        push_text(parts, TextField::Language, self.language.map(known_languages).transpose()?)?;
+        if let Some(tags) = self.tags {
+            checked_count(tags.len())?;
+            tags.iter().try_for_each(|tag| checked_text(tag))?;
+            parts.push(Filter::Tags(tags));
+        }
+        Ok(())
+    }
+}
+
+impl ChunkFilter {
+    fn push(self, parts: &mut Vec<Filter>) -> Result<()> {
+        parts.push(Filter::Kind(Kind::Chunk));
+        if let Some(ids) = self.document_ids {
+            checked_count(ids.len())?;
+            let ids = ids.iter().map(document_id).collect::<Result<_>>()?;
+            parts.push(Filter::PartOf(ids));
+        }
+        if let Some(document) = self.document {
+            document.push(parts)?;
+        }
+        if let Some(FloatRange { eq, gte, lte, gt, lt }) = self.position.map(FloatRange::from) {
+            let range = bounded(Range { eq, gte, lte, gt, lt })?;
+            parts.push(Filter::Number(NumberField::Position, range));
+        }
+        Ok(())
+    }
+}
+
+fn document_id(id: &ID) -> Result<Uuid> {
+    let id: NodeId = id.parse()?;
+    if id.kind == Kind::Document {
+        return Ok(id.id);
+    }
+    Err(Error::invalid("where", format!("names `{id}` in `documentIds`, which is no document")))
+}
+
+/// Languages as they are stored: by name.
+fn known_languages(filter: TextFilter) -> Result<TextFilter> {
+    let known = |text: String| match language::named(&text) {
+        Some(name) => Ok(name.to_owned()),
+        None => {
+            let names: Vec<_> = language::names().collect();
+            let shown: String = text.chars().take(80).collect();
+            let problem =
+                format!("names the language `{shown}`; languages are {}", names.join(", "));
+            Err(Error::invalid("where", problem))
+        }
+    };
+    if filter.contains.is_some() {
+        return Err(Error::invalid("where", "has `contains` on `language`; use `eq` or `in`"));
+    }
+    Ok(TextFilter {
+        eq: filter.eq.map(known).transpose()?,
+        one_of: filter.one_of.map(|all| all.into_iter().map(known).collect()).transpose()?,
+        contains: None,
+    })
 }
 
 impl SongFilter {

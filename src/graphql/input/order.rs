@@ -49,6 +49,47 @@ pub(in crate::graphql) struct SongOrder {
     direction: SortDirection,
 }
 
+/// What documents can be ordered by. Equal values are ordered by id.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub(in crate::graphql) enum DocumentOrderField {
+    /// When the document was ingested.
+    CreatedAt,
+    /// When the document last changed.
+    UpdatedAt,
+    /// By code points, so capitals come before small letters.
+    Title,
+}
+
+/// An order of documents.
+#[derive(InputObject)]
+pub(in crate::graphql) struct DocumentOrder {
+    /// What to order by.
+    field: DocumentOrderField,
+    /// Which end comes first.
+    #[graphql(default_with = "SortDirection::Asc")]
+    direction: SortDirection,
+}
+
+impl From<DocumentOrder> for ContentOrder {
+    fn from(order: DocumentOrder) -> Self {
+        let by = match order.field {
+            DocumentOrderField::CreatedAt => OrderField::CreatedAt,
+            DocumentOrderField::UpdatedAt => OrderField::UpdatedAt,
+            DocumentOrderField::Title => OrderField::Title,
+        };
+        Self { by, direction: order.direction.into() }
+    }
+}
+
+impl From<SortDirection> for Direction {
+    fn from(direction: SortDirection) -> Self {
+        match direction {
+            SortDirection::Asc => Self::Asc,
+            SortDirection::Desc => Self::Desc,
+        }
+    }
+}
+
 impl From<SongOrder> for ContentOrder {
     fn from(order: SongOrder) -> Self {
         let by = match order.field {
@@ -63,10 +104,6 @@ impl From<SongOrder> for ContentOrder {
             SongOrderField::Popularity => OrderField::Number(NumberField::Popularity),
             SongOrderField::DurationMs => OrderField::Number(NumberField::DurationMs),
         };
-        let direction = match order.direction {
-            SortDirection::Asc => Direction::Asc,
-            SortDirection::Desc => Direction::Desc,
-        };
-        Self { by, direction }
+        Self { by, direction: order.direction.into() }
     }
 }

@@ -1,9 +1,11 @@
-//! `ingestSongs`.
+//! `ingestSongs` and `ingestDocuments`.
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use uuid::Uuid;
 
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
+use crate::graphql::input::document::DocumentInput;
 use crate::graphql::input::song::SongInput;
 use crate::service::{self, Error, RowOutcome};
 
@@ -93,11 +95,41 @@ impl IngestMutation {
         )]
         owner_id: Option<ID>,
     ) -> Result<IngestPayload> {
-        let owner = owner_id.map(|id| id.parse().map_err(|_| malformed_owner(&id))).transpose()?;
+        let owner = owner(owner_id)?;
         let rows = rows.into_iter().map(Into::into).collect();
         let outcomes = ctx.services().ingest_songs(ctx.viewer(), rows, mode.into(), owner).await?;
         Ok(IngestPayload::new(outcomes))
     }
+
+    /// Writes documents into the catalogue, each cut into chunks. For administrators.
+    ///
+    /// Bad documents are reported and do not stop good ones; the good ones are written together or, if
+    /// the request fails, not at all. Chunks whose text did not change keep their ids and vectors.
+    /// Full text finds the chunks at once, meaning as soon as their `embeddingStatus` is `READY`.
+    async fn ingest_documents(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The documents, 1 to 50 of them.")] rows: Vec<DocumentInput>,
+        #[graphql(
+            desc = "What to do with documents that are there already.",
+            default_with = "IngestMode::Upsert"
+        )]
+        mode: IngestMode,
+        #[graphql(
+            desc = "Id of the user whom the documents belong to; default is the shared catalogue."
+        )]
+        owner_id: Option<ID>,
+    ) -> Result<IngestPayload> {
+        let owner = owner(owner_id)?;
+        let rows = rows.into_iter().map(Into::into).collect();
+        let outcomes =
+            ctx.services().ingest_documents(ctx.viewer(), rows, mode.into(), owner).await?;
+        Ok(IngestPayload::new(outcomes))
+    }
+}
+
+pub(super) fn owner(id: Option<ID>) -> std::result::Result<Option<Uuid>, Error> {
+    id.map(|id| id.parse().map_err(|_| malformed_owner(&id))).transpose()
 }
 
 pub(super) fn malformed_owner(id: &ID) -> Error {

@@ -7,10 +7,11 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::input::vector::VectorInput;
 use crate::graphql::object::Kind;
+use crate::graphql::object::hit::Fusion;
 use crate::graphql::object::space::EmbeddingSpace;
 use crate::model;
-use crate::model::space::ImportOutcome;
-use crate::service::{Backfill, IfIncomplete, ImportInput, NewSpace};
+use crate::model::space::{ImportOutcome, SpaceSettings};
+use crate::service::{Backfill, IfIncomplete, ImportInput, NewSpace, Setting, SpaceChanges};
 
 #[derive(Default)]
 pub(in crate::graphql) struct SpaceMutation;
@@ -80,6 +81,19 @@ enum ImportStatus {
     Rejected,
 }
 
+/// A setting of a space.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+enum SpaceSetting {
+    /// How words and meaning are fused.
+    Fusion,
+    /// Share of meaning.
+    SemanticRatio,
+    /// Tokens of a chunk.
+    ChunkTokens,
+    /// Tokens that a chunk repeats.
+    ChunkOverlap,
+}
+
 #[Object]
 impl SpaceMutation {
     /// Makes a space: room for vectors of a model, beside the spaces that answer. For administrators.
@@ -110,6 +124,22 @@ impl SpaceMutation {
             desc = "How fast it may be filled, from 1 to 1000000; default is as fast as the model works."
         )]
         texts_per_second: Option<i32>,
+        #[graphql(
+            desc = "How `hybridSearch` fuses words and meaning in it; default is the server's choice, made by measurement."
+        )]
+        fusion: Option<Fusion>,
+        #[graphql(
+            desc = "Share of meaning in `hybridSearch`, from 0 to 1; default is the server's choice, made by measurement."
+        )]
+        semantic_ratio: Option<f64>,
+        #[graphql(
+            desc = "Tokens of a chunk of a document at most, from 16 to 8192; default is the server's choice."
+        )]
+        chunk_tokens: Option<i32>,
+        #[graphql(
+            desc = "Tokens that a chunk repeats of the one before, from 0 to half of `chunkTokens`; default is the server's choice."
+        )]
+        chunk_overlap: Option<i32>,
     ) -> Result<SpacePayload> {
         let new = NewSpace {
             name,
@@ -119,9 +149,46 @@ impl SpaceMutation {
             kinds: kinds.map(model_kinds),
             backfill: if backfill { Backfill::Now } else { Backfill::Later },
             texts_per_second,
+            settings: SpaceSettings {
+                fusion: fusion.map(Into::into),
+                semantic_ratio,
+                chunk_tokens,
+                chunk_overlap,
+            },
         };
         let space = ctx.services().create_space(ctx.viewer(), new).await?;
         Ok(SpacePayload { space: EmbeddingSpace::new(space, Vec::new()) })
+    }
+
+    /// Changes how `hybridSearch` ranks in a space, at once, and how documents are cut for it, from their
+    /// next write on. What is not given stays. For administrators.
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    async fn configure_space(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Name of the space.")] space: String,
+        #[graphql(desc = "How `hybridSearch` fuses words and meaning.")] fusion: Option<Fusion>,
+        #[graphql(desc = "Share of meaning in `hybridSearch`, from 0 to 1.")]
+        semantic_ratio: Option<f64>,
+        #[graphql(desc = "Tokens of a chunk of a document at most, from 16 to 8192.")]
+        chunk_tokens: Option<i32>,
+        #[graphql(
+            desc = "Tokens that a chunk repeats of the one before, from 0 to half of `chunkTokens`."
+        )]
+        chunk_overlap: Option<i32>,
+        #[graphql(desc = "Settings that go back to the server's choice.")] reset: Option<
+            Vec<SpaceSetting>,
+        >,
+    ) -> Result<SpacePayload> {
+        let reset = reset.unwrap_or_default();
+        let changes = SpaceChanges {
+            fusion: setting(fusion, reset.contains(&SpaceSetting::Fusion)),
+            semantic_ratio: setting(semantic_ratio, reset.contains(&SpaceSetting::SemanticRatio)),
+            chunk_tokens: setting(chunk_tokens, reset.contains(&SpaceSetting::ChunkTokens)),
+            chunk_overlap: setting(chunk_overlap, reset.contains(&SpaceSetting::ChunkOverlap)),
+        };
+        let space = ctx.services().configure_space(ctx.viewer(), &space, changes).await?;
+        Ok(SpacePayload { space: with_kinds(ctx, space).await? })
     }
 
     /// Fills a space by the queue with rows that it lacks, and lets rows that are written reach it. What
@@ -248,6 +315,15 @@ impl SpaceMutation {
 
 pub(in crate::graphql) fn model_kinds(kinds: Vec<Kind>) -> Vec<model::Kind> {
     kinds.into_iter().map(Into::into).collect()
+}
+
+/// What is both given and reset is set: it is what the request ends with.
+fn setting<T, U: From<T>>(given: Option<T>, is_reset: bool) -> Setting<U> {
+    match (given, is_reset) {
+        (Some(value), _) => Setting::Set(value.into()),
+        (None, true) => Setting::Reset,
+        (None, false) => Setting::Keep,
+    }
 }
 
 fn if_incomplete(force: bool) -> IfIncomplete {

@@ -10,14 +10,15 @@ use async_graphql::{
 use chrono::{DateTime, Utc};
 
 use super::Kind;
+use super::chunk::Chunk;
+use super::document::Document;
 use super::hit::HitConnection;
 use super::song::Song;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::loaders::SimilarKey;
-use crate::model;
-use crate::model::NodeId;
 use crate::model::content::EmbeddingStatus as Status;
+use crate::model::{self, Detail, NodeId};
 use crate::service::Error;
 
 /// Anything that has an id of its own.
@@ -25,6 +26,8 @@ use crate::service::Error;
 #[graphql(field(name = "id", ty = "&ID", desc = "Id across all kinds, such as `song:0192…`."))]
 pub(in crate::graphql) enum Node {
     Song(Song),
+    Document(Document),
+    Chunk(Chunk),
 }
 
 /// A row of the catalogue, of any kind.
@@ -52,6 +55,8 @@ pub(in crate::graphql) enum Node {
 )]
 pub(in crate::graphql) enum Content {
     Song(Song),
+    Document(Document),
+    Chunk(Chunk),
 }
 
 /// Says in the schema that `Content` implements `Node`, which the derive macro has no words for.
@@ -92,15 +97,32 @@ pub(in crate::graphql) enum EmbeddingStatus {
     Absent,
 }
 
+/// What every kind has, apart from what its kind adds.
+pub(super) struct Row {
+    pub node_id: NodeId,
+    pub external_id: String,
+    pub title: String,
+    pub body: String,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
 impl From<model::Content> for Content {
     fn from(content: model::Content) -> Self {
-        match content.kind() {
-            model::Kind::Song
-            | model::Kind::Document
-            | model::Kind::Chunk
-            | model::Kind::Sample
-            | model::Kind::Entry
-            | model::Kind::Job => Self::Song(Song::from(content)),
+        let row = Row {
+            node_id: content.node_id(),
+            external_id: content.external_id,
+            title: content.title,
+            body: content.body,
+            created_at: content.created_at,
+            updated_at: content.updated_at,
+            deleted_at: content.deleted_at,
+        };
+        match content.detail {
+            Detail::Song(song) => Self::Song(Song::new(row, *song)),
+            Detail::Document(document) => Self::Document(Document::new(row, *document)),
+            Detail::Chunk(chunk) => Self::Chunk(Chunk::new(row, *chunk)),
         }
     }
 }
@@ -109,6 +131,8 @@ impl From<model::Content> for Node {
     fn from(content: model::Content) -> Self {
         match Content::from(content) {
             Content::Song(song) => Self::Song(song),
+            Content::Document(document) => Self::Document(document),
+            Content::Chunk(chunk) => Self::Chunk(chunk),
         }
     }
 }

@@ -1,13 +1,20 @@
 //! Results of searches.
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
+use uuid::Uuid;
 
+use super::chunk::Chunk;
 use super::content::Content;
+use super::facet::{Facet, FacetField};
 use super::page_info::PageInfo;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
+use crate::graphql::input::boost::{NumberField, TimeField};
+use crate::model::boost::BoostField;
+use crate::model::document::ChunkSlice;
 use crate::model::hit::{self, HitPage, similarity_percent};
-use crate::model::{self, NodeId};
+use crate::model::{self, NodeId, limits};
+use crate::service::{Counted, Error};
 use std::collections::HashMap;
 
 /// How a list of results can be counted.
@@ -68,9 +75,15 @@ impl HitConnection {
         PageInfo::new(self.page.has_next_page, self.page.has_previous_page, &self.page.cursors)
     }
 
-    /// How many rows could be results: those with a vector that pass the filter. `null` where that
-    /// is not known, as under `minSimilarity`, `excludeSeen` or in a hybrid search.
+    /// How many results there are.
+    ///
+    /// In a hybrid search: the results of all its pages, which are every match where `info.complete` is
+    /// `true`, and the best of them where it is `false`. In other searches: the rows with a vector that
+    /// pass the filter; `null` where that is not known, as under `minSimilarity` or `excludeSeen`.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<Option<i64>> {
+        if let Some(ranked) = &self.page.ranked {
+            return Ok(Some(i64::try_from(ranked.len()).unwrap_or(i64::MAX)));
+        }
         let Some(countable) = &self.countable else { return Ok(None) };
         let exclude: Vec<_> = countable.exclude.iter().map(|id| id.id).collect();
         // Of the space that answered, also where another one has taken its place since.
@@ -78,6 +91,31 @@ impl HitConnection {
         let (kind, filter) = (countable.kind, &countable.filter);
         let count = ctx.services().count_embedded(ctx.viewer(), kind, space, filter, &exclude);
         Ok(Some(count.await?))
+    }
+
+    /// How many of the rows that `totalCount` counts have each value of some fields: in a hybrid search
+    /// the results of all its pages. `null` where `totalCount` is.
+    async fn facets(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The fields whose values are counted, in this order.")] fields: Vec<
+            FacetField,
+        >,
+        #[graphql(desc = "How many values of each field, from 1 to 100.", default = 20)] first: i32,
+    ) -> Result<Option<Vec<Facet>>> {
+        let exclude: Vec<_>;
+        let rows = match (&self.page.ranked, &self.countable) {
+            (Some(ranked), _) => Counted::Results(ranked),
+            (None, Some(Countable { kind, space, filter, exclude: ids })) => {
+                exclude = ids.iter().map(|id| id.id).collect();
+                let space = self.page.info.space.as_deref().or(space.as_deref());
+                Counted::Findable { kind: *kind, space, filter, exclude: &exclude }
+            }
+            (None, None) => return Ok(None),
+        };
+        let fields: Vec<_> = fields.into_iter().map(Into::into).collect();
+        let facets = ctx.services().facets(ctx.viewer(), rows, &fields, first).await?;
+        Ok(Some(facets.into_iter().map(Into::into).collect()))
     }
 
     /// How the search was answered.
@@ -95,6 +133,7 @@ impl HitConnection {
 
 /// One result.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub(in crate::graphql) struct HitEdge {
     /// The place of this result: pass it as `after` to go on from here.
     cursor: String,
@@ -112,12 +151,52 @@ pub(in crate::graphql) struct HitEdge {
     text_score: Option<f64>,
     /// Extracts of the text as HTML: found words in `<mark>`, everything else escaped.
     highlights: Vec<String>,
+    /// How many ranked rows it stands for, itself included, under `groupByDocument`; `null` otherwise.
+    group_size: Option<i32>,
     /// The parts of the score; they add up to it.
     why: Why,
+    /// The document of a chunk, and its place there.
+    #[graphql(skip)]
+    place: Option<(Uuid, i32)>,
+}
+
+#[ComplexObject]
+impl HitEdge {
+    /// The chunks that stand beside a chunk in its document, in their order and without the chunk itself;
+    /// none beside other kinds.
+    async fn neighbors(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many of those before it, from 0 to 5.", default = 1)] before: i32,
+        #[graphql(desc = "How many of those behind it, from 0 to 5.", default = 1)] after: i32,
+    ) -> Result<Vec<Chunk>> {
+        let (before, after) = (beside("before", before)?, beside("after", after)?);
+        let Some((document_id, position)) = self.place else { return Ok(Vec::new()) };
+        let first = (position - before).max(0);
+        let limit = i64::from(position - first + 1 + after);
+        let slice = ChunkSlice { document_id, after: Some(first - 1), limit };
+        let found = ctx.request().documents.load_one(slice).await?;
+        let chunks = found.unwrap_or_default().into_iter().filter_map(Chunk::of);
+        Ok(chunks.filter(|chunk| chunk.position != position).collect())
+    }
+}
+
+/// Checks a number of neighbors.
+fn beside(field: &'static str, count: i32) -> Result<i32> {
+    let most = limits::NEIGHBORS;
+    if (0..=most).contains(&count) {
+        return Ok(count);
+    }
+    let problem = format!("must be between 0 and {most}, but is {count}");
+    Err(Error::invalid(field, problem).into())
 }
 
 impl HitEdge {
     fn new(hit: &hit::Hit, cursor: String, node: Content) -> Self {
+        let place = match &node {
+            Content::Chunk(chunk) => Some((chunk.document_id, chunk.position)),
+            Content::Song(_) | Content::Document(_) => None,
+        };
         Self {
             cursor,
             node,
@@ -127,7 +206,9 @@ impl HitEdge {
             distance: hit.similarity.map(|similarity| 1.0 - similarity),
             text_score: hit.text_score,
             highlights: hit.highlights.clone(),
+            group_size: hit.group_size.map(|size| i32::try_from(size).unwrap_or(i32::MAX)),
             why: Why::from(&hit.why),
+            place,
         }
     }
 }
@@ -141,6 +222,10 @@ pub(in crate::graphql) struct Why {
     text: Option<WhyPart>,
     /// What the query text and each example gave to a recommendation.
     examples: Vec<WhyExample>,
+    /// What re-ranking changed; `null` where the cross-encoder did not read the result.
+    rerank: Option<WhyRerank>,
+    /// What each boost gave, in the order in which they were asked for.
+    boosts: Vec<WhyBoost>,
     /// What `diversity` took away because better results are alike; 0 or less.
     diversity: Option<f64>,
 }
@@ -148,13 +233,40 @@ pub(in crate::graphql) struct Why {
 /// What one leg of a search gave to a score.
 #[derive(SimpleObject)]
 pub(in crate::graphql) struct WhyPart {
-    /// Place in the leg's own list, from 1.
-    rank: i32,
+    /// Place in the leg's own list, from 1; `null` where the list does not reach the row, but its score
+    /// is known.
+    rank: Option<i32>,
     /// Share of the leg, from 0 to 1.
     weight: f64,
     /// The leg's own score: cosine similarity, or the score of full text.
     value: f64,
     /// What the leg added to the score.
+    contribution: f64,
+}
+
+/// What a cross-encoder changed of a score.
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct WhyRerank {
+    /// Place by the cross-encoder, from 1.
+    rank: i32,
+    /// What the cross-encoder says, from 0 (no answer) to 1.
+    value: f64,
+    /// What it added to the score, or took away.
+    contribution: f64,
+}
+
+/// What one boost gave to a score.
+#[derive(SimpleObject)]
+pub(in crate::graphql) struct WhyBoost {
+    /// The time that it looks at, under `recency`.
+    time: Option<TimeField>,
+    /// The number that it looks at, under `number`.
+    number: Option<NumberField>,
+    /// The weight that was asked for.
+    weight: f64,
+    /// How much of the boost the result gets, from 0 to 1; `null` where it has no such field.
+    value: Option<f64>,
+    /// What it added to the score: `weight * value` of the best score of the list before boosts.
     contribution: f64,
 }
 
@@ -174,8 +286,13 @@ pub(in crate::graphql) struct WhyExample {
 impl From<&hit::Why> for Why {
     fn from(why: &hit::Why) -> Self {
         let part = |part: hit::Part| WhyPart {
-            rank: i32::try_from(part.rank).unwrap_or(i32::MAX),
+            rank: part.rank.map(|rank| i32::try_from(rank).unwrap_or(i32::MAX)),
             weight: part.weight,
+            value: part.value,
+            contribution: part.contribution,
+        };
+        let rerank = |part: hit::RerankPart| WhyRerank {
+            rank: i32::try_from(part.rank).unwrap_or(i32::MAX),
             value: part.value,
             contribution: part.contribution,
         };
@@ -189,8 +306,21 @@ impl From<&hit::Why> for Why {
             semantic: why.semantic.map(part),
             text: why.text.map(part),
             examples: why.examples.iter().map(example).collect(),
+            rerank: why.rerank.map(rerank),
+            boosts: why.boosts.iter().map(Into::into).collect(),
             diversity: why.diversity,
         }
+    }
+}
+
+impl From<&hit::BoostPart> for WhyBoost {
+    fn from(part: &hit::BoostPart) -> Self {
+        let (time, number) = match part.field {
+            BoostField::Time(field) => (Some(field.into()), None),
+            BoostField::Number(field) => (None, Some(field.into())),
+        };
+        let (weight, value, contribution) = (part.weight, part.value, part.contribution);
+        Self { time, number, weight, value, contribution }
     }
 }
 

@@ -4,12 +4,12 @@ use async_graphql::{ComplexObject, Context, Enum, ID, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::Kind;
-use super::content::{EmbeddingStatus, embedding_status, similar};
+use super::content::{Content, EmbeddingStatus, Row, embedding_status, similar};
 use super::hit::HitConnection;
 use super::page_info::PageInfo;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::model::{self, Detail, Filter, NodeId, music};
+use crate::model::{self, Filter, NodeId, music};
 use crate::service::ListPage;
 
 /// A song of the catalogue.
@@ -96,18 +96,16 @@ impl Song {
     }
 }
 
-impl From<model::Content> for Song {
-    fn from(content: model::Content) -> Self {
-        let node_id = content.node_id();
-        let Detail::Song(song) = content.detail;
+impl Song {
+    pub(super) fn new(row: Row, song: model::song::Song) -> Self {
         Self {
-            id: node_id.to_string().into(),
-            title: content.title,
+            id: row.node_id.to_string().into(),
+            title: row.title,
             kind: Kind::Song,
-            external_id: content.external_id,
-            created_at: content.created_at,
-            updated_at: content.updated_at,
-            deleted_at: content.deleted_at,
+            external_id: row.external_id,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            deleted_at: row.deleted_at,
             band: song.band,
             album: song.album,
             genre: song.genre,
@@ -128,8 +126,16 @@ impl From<model::Content> for Song {
             duration_ms: song.duration_ms,
             moods: song.moods,
             description: song.description,
-            body: content.body,
-            node_id,
+            body: row.body,
+            node_id: row.node_id,
+        }
+    }
+
+    /// The song of a row of any kind.
+    fn of(content: model::Content) -> Option<Self> {
+        match Content::from(content) {
+            Content::Song(song) => Some(song),
+            Content::Document(_) | Content::Chunk(_) => None,
         }
     }
 }
@@ -199,7 +205,8 @@ impl SongConnection {
     pub(in crate::graphql) fn new(page: ListPage, filter: Filter) -> Self {
         let page_info = PageInfo::new(page.has_next_page, page.has_previous_page, &page.cursors);
         let rows = page.cursors.into_iter().zip(page.contents);
-        let edges = rows.map(|(cursor, content)| SongEdge { cursor, node: content.into() });
+        let edges = rows
+            .filter_map(|(cursor, content)| Some(SongEdge { cursor, node: Song::of(content)? }));
         Self { edges: edges.collect(), page_info, filter }
     }
 }

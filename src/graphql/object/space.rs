@@ -4,6 +4,7 @@ use async_graphql::{ComplexObject, Context, Enum, ID, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::Kind;
+use super::hit::Fusion;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::model::{self, space};
@@ -31,6 +32,14 @@ pub(in crate::graphql) struct EmbeddingSpace {
     active_for: Vec<Kind>,
     /// When it was made.
     created_at: DateTime<Utc>,
+    /// How `hybridSearch` fuses words and meaning; `null` is the server's choice.
+    fusion: Option<Fusion>,
+    /// Share of meaning in `hybridSearch`, from 0 to 1; `null` is the server's choice.
+    semantic_ratio: Option<f64>,
+    /// Tokens of a chunk of a document at most; `null` is the server's choice.
+    chunk_tokens: Option<i32>,
+    /// Tokens that a chunk repeats of the one before; `null` is the server's choice.
+    chunk_overlap: Option<i32>,
 }
 
 #[ComplexObject]
@@ -53,6 +62,10 @@ impl EmbeddingSpace {
             state: space.state.into(),
             active_for: kinds.into_iter().map(Into::into).collect(),
             created_at: space.created_at,
+            fusion: space.settings.fusion.map(Into::into),
+            semantic_ratio: space.settings.semantic_ratio,
+            chunk_tokens: space.settings.chunk_tokens,
+            chunk_overlap: space.settings.chunk_overlap,
             space,
         }
     }

@@ -1,5 +1,7 @@
 //! The queries, one file per noun.
 
+mod document;
+mod judgment;
 mod node;
 mod search;
 mod song;
@@ -13,7 +15,9 @@ use async_graphql::MergedObject;
 pub struct Query(
     search::SearchQuery,
     song::SongQuery,
+    document::DocumentQuery,
     node::NodeQuery,
     space::SpaceQuery,
     stats::StatsQuery,
+    judgment::JudgmentQuery,
 );

@@ -4,12 +4,14 @@ use async_graphql::{Context, ID, Object};
 
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
+use crate::graphql::input::boost::BoostInput;
 use crate::graphql::input::example::Example;
 use crate::graphql::input::filter::ContentFilter;
+use crate::graphql::input::rerank::RerankInput;
 use crate::graphql::object::Kind;
 use crate::graphql::object::hit::{Countable, Fusion, HitConnection, RecommendStrategy};
 use crate::model::NodeId;
-use crate::service::{HybridInput, Paging, RecommendInput, SimilarInput};
+use crate::service::{Highlights, HybridInput, Paging, RecommendInput, SimilarInput};
 
 #[derive(Default)]
 pub(in crate::graphql) struct SearchQuery;
@@ -144,11 +146,29 @@ impl SearchQuery {
         #[graphql(desc = "How the two lists become one; the default is the space's own.")]
         fusion: Option<Fusion>,
         #[graphql(
-            desc = "One result per document, its best chunk. Not available as long as the server holds no documents.",
+            desc = "One result per document: the best of its chunks and the document itself, as far as their kinds are searched. `first` counts documents.",
             default = false
         )]
         group_by_document: bool,
-        #[graphql(desc = "Leave out results less similar than this, from -1 to 1.")] min_similarity: Option<f64>,
+        #[graphql(
+            desc = "Leave out results less similar than this, from -1 to 1. Needs a `semanticRatio` above 0."
+        )]
+        min_similarity: Option<f64>,
+        #[graphql(
+            desc = "End the list before its n-th large drop in score, n from 1 to 20; 1 keeps the results that stand out."
+        )]
+        autocut: Option<i32>,
+        #[graphql(
+            desc = "Let a cross-encoder order the best results anew, before boosts. Only where the server has one (`RERANK_MODEL`); where it is away, results stay in their order and `info.degraded` is `true`."
+        )]
+        rerank: Option<RerankInput>,
+        #[graphql(desc = "What shall stand higher, beside how well it answers; at most 5.")]
+        boosts: Option<Vec<BoostInput>>,
+        #[graphql(
+            desc = "From 0 (best first) to 1 (as different from each other as can be).",
+            default = 0.0
+        )]
+        diversity: f64,
         #[graphql(desc = "How many results, from 1 to 100.", default = 10)] first: i32,
         #[graphql(desc = "`endCursor` of the page before; keep `first` as it was.")] after: Option<
             String,
@@ -166,10 +186,23 @@ impl SearchQuery {
             fusion: fusion.map(Into::into),
             group_by_document,
             min_similarity,
+            autocut,
+            rerank: rerank.map(|rerank| rerank.top),
+            boosts: BoostInput::all(boosts)?,
+            diversity,
             paging: Paging { first: Some(first), after },
             space,
+            highlights: highlights(ctx),
         };
         let page = ctx.services().hybrid_search(ctx.viewer(), &input).await?;
         HitConnection::load(ctx, page, None).await
+    }
+}
+
+/// Whether the request asks for extracts.
+fn highlights(ctx: &Context<'_>) -> Highlights {
+    match ctx.look_ahead().field("edges").field("highlights").exists() {
+        true => Highlights::Wanted,
+        false => Highlights::Unwanted,
     }
 }

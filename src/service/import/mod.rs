@@ -6,8 +6,13 @@ mod cell;
 mod csv_rows;
 #[cfg(test)]
 mod csv_tests;
+mod document_columns;
+#[cfg(test)]
+mod document_tests;
+mod documents;
 mod encoding;
 mod error;
+mod front_matter;
 mod json_array;
 mod json_rows;
 #[cfg(test)]
@@ -18,6 +23,7 @@ mod merger;
 mod music_cells;
 mod record;
 mod song_columns;
+mod text_file;
 
 use std::io::{BufRead, Read};
 
@@ -25,6 +31,8 @@ use encoding_rs::Encoding;
 use serde_json::{Map, Value};
 
 pub use cell::{Cell, CellValue, Column, Need};
+pub use document_columns::DOCUMENT_COLUMNS;
+pub use documents::{DocumentOptions, DocumentReject, DocumentRow, Documents};
 pub use error::{Error, Fault, Reject};
 pub use merger::Merger;
 pub use song_columns::SONG_COLUMNS;

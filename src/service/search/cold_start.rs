@@ -32,6 +32,7 @@ impl Services {
             similarity: None,
             text_score: None,
             highlights: Vec::new(),
+            group_size: None,
             why: Why::default(),
         });
         let info = SearchInfo { space: None, ..plan.info(SearchStrategy::ColdStart) };

@@ -8,15 +8,18 @@ mod stand_in;
 
 use uuid::Uuid;
 
-pub use hybrid::HybridInput;
+pub(in crate::service) use hybrid::ranking_of;
+pub use hybrid::{Highlights, HybridInput};
 pub use recommend::RecommendInput;
 pub use similar::SimilarInput;
 
 use super::spaces::model_key;
 use super::{Error, Result, Services};
+use crate::model::facet::{Facet, FacetField};
 use crate::model::hit::{Candidate, Hit, Part, SearchStrategy, Why};
-use crate::model::{Filter, Kind, Scope, Space, Viewer, limits};
-use crate::store::search::{self, Bounded, Found, Nearest};
+use crate::model::{Filter, Kind, NodeId, Scope, Space, Viewer, limits};
+use crate::store::facet;
+use crate::store::search::{self, Bounded, Found, Nearest, Reads};
 
 /// Which page is wanted, as the client says it.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +27,15 @@ pub struct Paging {
     /// The default is the query's own.
     pub first: Option<i32>,
     pub after: Option<String>,
+}
+
+/// The rows that facets count.
+#[derive(Debug, Clone, Copy)]
+pub enum Counted<'a> {
+    /// The results of all pages.
+    Results(&'a [NodeId]),
+    /// Every row with a vector that passes the filter.
+    Findable { kind: Kind, space: Option<&'a str>, filter: &'a Filter, exclude: &'a [Uuid] },
 }
 
 /// Beyond this many results an exact scan is faster than a long walk through the index.
@@ -76,6 +88,45 @@ impl Services {
             Ok(search::count(&self.db, scope, &space, kind, filter, exclude).await?)
         })
         .await
+    }
+
+    /// How many rows have each value of some fields: of the results of a search, or of the rows that it
+    /// could find. At most `limit` values of each field, in one statement.
+    pub async fn facets(
+        &self,
+        viewer: Viewer,
+        rows: Counted<'_>,
+        fields: &[FacetField],
+        limit: i32,
+    ) -> Result<Vec<Facet>> {
+        let scope = self.reading(viewer)?;
+        if !(1..=limits::FACET_VALUES).contains(&usize::try_from(limit).unwrap_or(0)) {
+            let problem = format!("must be between 1 and {}, but is {limit}", limits::FACET_VALUES);
+            return Err(Error::invalid("first", problem));
+        }
+        if fields.len() > FacetField::ALL.len() {
+            let problem = format!("holds {} fields; name each once", fields.len());
+            return Err(Error::invalid("fields", problem));
+        }
+        let limit = i64::from(limit);
+        match rows {
+            Counted::Results(ids) => {
+                let ids: Vec<Uuid> = ids.iter().map(|id| id.id).collect();
+                let set = facet::Set::Rows(&ids);
+                Ok(facet::count(&self.db, scope, &set, fields, limit).await?)
+            }
+            Counted::Findable { kind, space, filter, exclude } => {
+                self.with_fresh_spaces(|| async move {
+                    let space = self.space_for(kind, space).await?;
+                    let (space, reads) = (&space, Reads::Ids);
+                    let all =
+                        Nearest { space, kind, vector: &[], filter, exclude, limit: 0, reads };
+                    let set = facet::Set::Findable(&all);
+                    Ok(facet::count(&self.db, scope, &set, fields, limit).await?)
+                })
+                .await
+            }
+        }
     }
 
     /// The unit-length vector of a search text; `None` if the model knows no word of it.
@@ -131,7 +182,8 @@ fn checked_share(field: &'static str, share: f64) -> Result<()> {
 /// How many candidates a list that must be ranked as a whole is made of. It depends on `first`
 /// alone, so every page of a query is cut from the same list.
 fn pool(first: usize) -> usize {
-    (10 * first).clamp(200, MAX_APPROXIMATE)
+    // One row more than the pool is asked for, to know whether there are more.
+    (10 * first).clamp(200, MAX_APPROXIMATE - 1)
 }
 
 fn as_limit(count: usize) -> i64 {
@@ -141,7 +193,7 @@ fn as_limit(count: usize) -> i64 {
 /// A hit that only its nearness to one vector speaks for.
 fn semantic_hit(rank: usize, candidate: Candidate) -> Hit {
     let score = candidate.score;
-    let part = Part { rank, weight: 1.0, value: score, contribution: score };
+    let part = Part { rank: Some(rank), weight: 1.0, value: score, contribution: score };
     Hit {
         id: candidate.id,
         score,
@@ -149,5 +201,6 @@ fn semantic_hit(rank: usize, candidate: Candidate) -> Hit {
         text_score: None,
         highlights: Vec::new(),
         why: Why { semantic: Some(part), ..Why::default() },
+        group_size: None,
     }
 }

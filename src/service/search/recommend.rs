@@ -317,6 +317,7 @@ fn ranked_whole(
                 similarity: similarity.get(id).copied(),
                 text_score: None,
                 highlights: Vec::new(),
+                group_size: None,
                 why: Why { examples, ..Why::default() },
             }
         })

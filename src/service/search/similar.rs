@@ -115,8 +115,10 @@ impl Services {
             let each = NearestToEach { space: &space, kind, ids: &uuids, limit, index };
             let found = search::nearest_to_each(&self.db, scope, &each).await?;
             let mut lists: HashMap<_, Vec<_>> = HashMap::new();
-            for (seed, candidate) in found {
+            let mut contents: HashMap<_, HashMap<_, _>> = HashMap::new();
+            for (seed, candidate, content) in found {
                 lists.entry(seed).or_default().push(candidate);
+                contents.entry(seed).or_default().insert(candidate.id, content);
             }
             for id in of_kind {
                 let page = Page::new(
@@ -135,7 +137,9 @@ impl Services {
                     degraded: false,
                     took_ms,
                 };
-                pages.insert(id, page.cut(hits, Order::ByScore, info));
+                let contents = contents.remove(&id.id).unwrap_or_default();
+                let page = page.cut(hits, Order::ByScore, info);
+                pages.insert(id, HitPage { contents, ..page });
             }
         }
         Ok(pages)
@@ -165,6 +169,7 @@ impl Services {
             cursors: Vec::new(),
             has_next_page: false,
             has_previous_page: false,
+            ranked: None,
             info,
         })
     }

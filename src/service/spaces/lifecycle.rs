@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::backfill::checked_rate;
+use super::configure::checked_settings;
 use crate::embed::{Backend, UnknownBackend};
+use crate::model::space::SpaceSettings;
 use crate::model::{Kind, Space, Viewer, limits};
 use crate::service::commit;
 use crate::service::{Error, Result, Services};
@@ -31,6 +33,7 @@ pub struct NewSpace {
     /// Whether it is filled at once.
     pub backfill: Backfill,
     pub texts_per_second: Option<i32>,
+    pub settings: SpaceSettings,
 }
 
 /// Whether a new space is filled at once.
@@ -46,6 +49,7 @@ impl Services {
         let scope = self.administering(viewer)?;
         checked_name(&new.name)?;
         checked_rate(new.texts_per_second)?;
+        checked_settings(new.settings)?;
         let kinds = new.kinds.as_deref().map_or(Ok(Kind::ALL.to_vec()), checked_kinds)?;
         let space = self.described(&new)?;
         let now = self.clock.now();
@@ -93,7 +97,7 @@ impl Services {
             );
             return Err(Error::invalid("model", problem));
         }
-        Ok(self.new_space(new.name.clone(), key))
+        Ok(Space { settings: new.settings, ..self.new_space(new.name.clone(), key) })
     }
 
     /// Removes a space with everything in it; one that answers for a kind is refused.

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod compare;
+mod configure;
 mod import;
 mod index;
 mod lifecycle;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 pub use backfill::HeldProgress;
 pub use compare::CompareInput;
+pub use configure::{Setting, SpaceChanges};
 pub use import::ImportInput;
 pub use lifecycle::{Backfill, NewSpace};
 pub use promote::IfIncomplete;

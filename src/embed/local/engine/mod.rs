@@ -3,6 +3,7 @@
 //! A session computes one call at a time, so calls stand in line. What somebody waits for goes first:
 //! documents are computed in small batches, and between two of them every waiting search text is answered.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -15,7 +16,7 @@ use super::work::{Answer, Counts, Documents, Progress};
 use crate::embed::{Embedding, Error};
 
 /// Threads beside the first keep their model this long after the last document.
-const SPARE_AFTER: Duration = Duration::from_secs(10);
+const SPARE_AFTER: Duration = Duration::from_secs(3);
 
 /// What a text is to the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,19 +129,23 @@ impl Engine {
         answered.await.unwrap_or(Err(Error::Panicked))
     }
 
-    /// Shared out among the threads in turns, so that each has its part of the long texts.
+    /// Dealt out to the threads by length, so that all end at about the same time.
     pub(super) async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Embedding>, Error> {
         let parts = self.0.threads.clamp(1, texts.len().max(1));
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|index| Reverse(texts[*index].len()));
+        let dealt = |part: usize| order.iter().copied().skip(part).step_by(parts);
         let (answers, answered): (Vec<_>, Vec<_>) = (0..parts).map(|_| oneshot::channel()).unzip();
-        let part = |(part, answer)| Documents::new(texts.iter().skip(part).step_by(parts), answer);
+        let part = |(part, answer)| Documents::new(dealt(part).map(|index| &texts[index]), answer);
         let calls: Vec<Documents> = answers.into_iter().enumerate().map(part).collect();
         self.0.submit(parts, |line| line.documents.extend(calls))?;
-        let mut embedded = Vec::new();
-        for answered in answered {
-            embedded.push(answered.await.unwrap_or(Err(Error::Panicked))?.into_iter());
+        let mut embedded: Vec<(usize, Embedding)> = Vec::with_capacity(texts.len());
+        for (part, answered) in answered.into_iter().enumerate() {
+            let embeddings = answered.await.unwrap_or(Err(Error::Panicked))?;
+            embedded.extend(dealt(part).zip(embeddings));
         }
-        let in_turns = (0..texts.len()).filter_map(|index| embedded[index % parts].next());
-        Ok(in_turns.collect())
+        embedded.sort_unstable_by_key(|(index, _)| *index);
+        Ok(embedded.into_iter().map(|(_, embedding)| embedding).collect())
     }
 
     pub(super) async fn count_tokens(&self, texts: &[String]) -> Result<Vec<usize>, Error> {
