@@ -88,7 +88,7 @@ impl Services {
         };
         let mut page = plan.page.cut(hits, order, info);
         page.ranked = Some(ranked);
-        self.show(&plan, &mut page).await?;
+        self.show(&plan, &legs.terms, &mut page).await?;
         page.info.took_ms = started.elapsed().as_secs_f64() * 1_000.0;
         Ok(page)
     }
