@@ -27,7 +27,7 @@ pub const RERANKED: usize = 100;
 /// Values of one facet.
 pub const FACET_VALUES: usize = 100;
 /// Chunks before or after a result.
-pub const NEIGHBORS: usize = 5;
+pub const NEIGHBORS: i32 = 5;
 /// Ids in one lookup or change.
 pub const IDS: usize = 100;
 /// Rows in one ingest request.
@@ -68,3 +68,5 @@ pub const CHUNK_TOKENS: std::ops::RangeInclusive<i32> = 16..=8_192;
 pub const DEFAULT_CHUNK_TOKENS: usize = 256;
 /// Tokens that a chunk repeats of the one before unless its space says otherwise.
 pub const DEFAULT_CHUNK_OVERLAP: usize = 32;
+/// Judged queries of one evaluation.
+pub const EVALUATED_QUERIES: usize = 200;

@@ -12,6 +12,7 @@ pub mod field;
 pub mod filter;
 pub mod hit;
 pub mod ids;
+pub mod judgment;
 pub mod kind;
 pub mod language;
 pub mod limits;

@@ -3,6 +3,7 @@
 mod content;
 mod feedback;
 mod ingest;
+mod judgment;
 pub(super) mod space;
 mod task;
 
@@ -16,4 +17,5 @@ pub struct Mutation(
     feedback::FeedbackMutation,
     task::TaskMutation,
     space::SpaceMutation,
+    judgment::JudgmentMutation,
 );
