@@ -85,9 +85,8 @@ pub async fn matches(db: &Db, scope: Scope, search: &Match<'_>) -> Result<Found>
 
 /// What must and must not occur, as the language of a row reads it.
 fn push_phrases(query: &mut QueryBuilder<Postgres>, terms: &Terms) {
-    let speaks = |language: &&terms::Language| {
-        language.required.is_some() || language.excluded.is_some()
-    };
+    let speaks =
+        |language: &&terms::Language| language.required.is_some() || language.excluded.is_some();
     if !terms.languages.iter().any(|language| speaks(&language)) {
         return;
     }

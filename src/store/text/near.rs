@@ -108,7 +108,10 @@ mod tests {
 
     #[test]
     fn only_the_nearest_words_are_taken_and_no_number_is_another() {
-        assert_eq!(near("synthesiser", &["synthesizer", "synthesise"]), ["synthesise", "synthesizer"]);
+        assert_eq!(
+            near("synthesiser", &["synthesizer", "synthesise"]),
+            ["synthesise", "synthesizer"]
+        );
         assert_eq!(near("1984", &["1985"]), Vec::<String>::new());
         assert_eq!(near("naïvete", &["naïveté"]), ["naïveté"]);
     }

@@ -94,7 +94,8 @@ pub async fn terms(db: &Db, scope: Scope, kinds: &[Kind], query: &TextQuery) -> 
     });
     let near = near.into_iter().map(|(word, rows)| (quoted(&word), 1.0, rows, NEAR_SHARE));
     let prefixes = prefixes(db, scope, &names, query, &terms.languages).await?;
-    let prefixes = prefixes.into_iter().map(|(word, rows)| (format!("{}:*", quoted(&word)), 1.0, rows, 1.0));
+    let prefixes =
+        prefixes.into_iter().map(|(word, rows)| (format!("{}:*", quoted(&word)), 1.0, rows, 1.0));
     terms.words = weighted(words.chain(near).chain(prefixes), terms.rows);
     Ok(terms)
 }
@@ -193,13 +194,11 @@ async fn counted(
 /// The numbered pieces of a query without a language's stop words, or all if there are no others.
 fn telling<'a>(query: &'a TextQuery, language: &str) -> Vec<(i64, &'a str)> {
     let phrases = query.phrases.iter().flat_map(|phrase| phrase.split_whitespace());
-    let all: Vec<(i64, &str)> =
-        (0..).zip(query.words.split_whitespace().chain(phrases)).collect();
+    let all: Vec<(i64, &str)> = (0..).zip(query.words.split_whitespace().chain(phrases)).collect();
     let is_telling = |piece: &str| !stop_words::languages_of(piece).contains(&language);
     let telling: Vec<(i64, &str)> =
         all.iter().copied().filter(|(_, piece)| is_telling(piece)).collect();
-    let says_something =
-        telling.iter().any(|(_, piece)| piece.contains(char::is_alphanumeric));
+    let says_something = telling.iter().any(|(_, piece)| piece.contains(char::is_alphanumeric));
     if says_something || !query.prefixes.is_empty() { telling } else { all }
 }
 
