@@ -12,8 +12,8 @@ use crate::support::TestApp;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const READ: &str =
-    "{ documents(first: 100) { totalCount nodes { title body url tags summary externalId
-    chunkCount chunks(first: 50) { nodes { headings body } } } } }";
+    "{ documents(first: 20) { totalCount nodes { title body url tags summary externalId
+    chunkCount chunks(first: 2) { nodes { headings body } } } } }";
 
 /// Sends one document and returns its row of the answer.
 async fn send(app: &TestApp, document: Value) -> Value {
@@ -107,7 +107,7 @@ async fn texts_that_nest_deeply_are_cut_like_others() {
 async fn a_hundred_thousand_headings_are_cut_into_parts_of_many() {
     let app = TestApp::start().await;
     let body: String = (0..100_000).map(|number| format!("# {number}\nx\n")).collect();
-    let row = send(&app, json!({ "body": &body[..999_990], "format": "MARKDOWN" })).await;
+    let row = send(&app, json!({ "body": body, "format": "MARKDOWN" })).await;
     assert_eq!(row["status"], "CREATED", "{row}");
     let answer = app.anonymous().ask("{ documents { nodes { title chunkCount } } }").await;
     let document = &answer["documents"]["nodes"][0];
