@@ -10,9 +10,9 @@ use crate::rank::Leg;
 use crate::service::search::as_limit;
 use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
+use crate::store::embedding;
 use crate::store::search::{Nearest, Reads};
 use crate::store::text::{self, Terms};
-use crate::store::embedding;
 
 /// What both legs found.
 pub(super) struct Legs {
