@@ -41,7 +41,8 @@ impl Scratch {
     }
 
     async fn execute(&self, statement: String) -> std::result::Result<(), sqlx::Error> {
-        let options = parsed(&self.home).map_err(|error| sqlx::Error::Configuration(error.into()))?;
+        let options =
+            parsed(&self.home).map_err(|error| sqlx::Error::Configuration(error.into()))?;
         let mut connection = PgConnection::connect_with(&options).await?;
         connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await?;
         connection.close().await

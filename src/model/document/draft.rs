@@ -2,16 +2,14 @@
 
 use sha2::{Digest, Sha256};
 
-use super::title::{derived, one_line};
-use super::{Document, Format, NewDocument};
+use super::{Document, Format, NewDocument, one_line};
 use crate::model::field::{InvalidField, invalid, optional, without_nul};
-use crate::model::{language, limits};
+use crate::model::{Content, language, limits};
 
 /// A document as somebody sends it, not yet checked.
 #[derive(Debug, Clone)]
 pub struct DocumentDraft {
     pub external_id: Option<String>,
-    /// Without it, the first heading or the first words are the title.
     pub title: Option<String>,
     /// The whole text.
     pub body: String,
@@ -23,13 +21,46 @@ pub struct DocumentDraft {
     pub summary: Option<String>,
 }
 
+/// What is to change of a document; `None` keeps what is there.
+#[derive(Debug, Clone, Default)]
+pub struct DocumentChanges {
+    pub title: Option<String>,
+    pub body: Option<String>,
+    pub url: Option<String>,
+    pub tags: Option<Vec<String>>,
+    pub language: Option<String>,
+    pub format: Option<Format>,
+    pub summary: Option<String>,
+}
+
+impl DocumentChanges {
+    /// The document as it is to be. A summary belongs to its text: a new text without one is summed up
+    /// anew.
+    pub fn applied(self, present: Content, detail: Document, body: String) -> DocumentDraft {
+        let is_new_text = self.body.is_some() || self.format.is_some();
+        DocumentDraft {
+            external_id: Some(present.external_id),
+            title: self.title.or(Some(present.title)),
+            body: self.body.unwrap_or(body),
+            url: self.url.or(detail.url),
+            tags: self.tags.unwrap_or(detail.tags),
+            language: self.language.or_else(|| Some(detail.language.to_owned())),
+            format: self.format.unwrap_or(detail.format),
+            summary: self.summary.or(detail.summary.filter(|_| !is_new_text)),
+        }
+    }
+}
+
 impl DocumentDraft {
-    /// Checks every field.
-    pub fn validate(self) -> Result<NewDocument, InvalidField> {
+    /// Checks every field; `title_of` finds a title in the text of a document that was sent without one.
+    pub fn validate(
+        self,
+        title_of: impl Fn(&str, Format) -> Option<String>,
+    ) -> Result<NewDocument, InvalidField> {
         check_body(&self.body)?;
         let title = match optional("title", self.title, limits::TITLE_CHARS)? {
             Some(title) => one_line(&title),
-            None => derived(&self.body, self.format),
+            None => one_line(&title_of(&self.body, self.format).unwrap_or_else(untitled)),
         };
         let url = optional("url", self.url, limits::URL_CHARS)?;
         url.as_deref().map_or(Ok(()), check_url)?;
@@ -46,6 +77,11 @@ impl DocumentDraft {
         };
         Ok(NewDocument { external_id, title, body: self.body, document })
     }
+}
+
+/// A text may hold words and yet show none, as the source of a page does.
+fn untitled() -> String {
+    "Untitled".to_owned()
 }
 
 fn check_body(body: &str) -> Result<(), InvalidField> {
@@ -138,7 +174,7 @@ mod tests {
     }
 
     fn problem(draft: DocumentDraft) -> String {
-        draft.validate().unwrap_err().to_string()
+        draft.validate(|_, _| None).unwrap_err().to_string()
     }
 
     #[test]
@@ -160,7 +196,7 @@ mod tests {
         }
         let url = Some("HTTPS://example.org/?q=1#a".to_owned());
         let new = DocumentDraft { url: url.clone(), ..draft("x", Format::Plain) };
-        let new = new.validate().unwrap();
+        let new = new.validate(|_, _| None).unwrap();
         assert_eq!((new.document.url, Some(new.external_id)), (url.clone(), url));
     }
 
@@ -173,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_document_without_an_id_is_known_by_its_address_or_its_text() {
-        let id = |body: &str| draft(body, Format::Plain).validate().unwrap().external_id;
+        let id = |body: &str| draft(body, Format::Plain).validate(|_, _| None).unwrap().external_id;
         assert_eq!(id("one"), id("one"));
         assert_ne!(id("one"), id("one more"));
         let long = format!("https://example.org/{}", "x".repeat(600));

@@ -1,19 +1,11 @@
 //! Documents and their parts: their fields, and the text that is embedded.
 
 mod draft;
-mod title;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use title::{one_line, words_up_to};
-
-pub use draft::{DocumentDraft, derived_id};
-
-/// Characters of the text that a summary begins with, where none was sent.
-const SUMMARY_BEGINNING_CHARS: usize = 500;
-/// Characters of the headings that it ends with.
-const SUMMARY_HEADINGS_CHARS: usize = 500;
+pub use draft::{DocumentChanges, DocumentDraft, derived_id};
 
 /// What only a document has.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,12 +86,8 @@ pub struct CutDocument {
 }
 
 impl NewDocument {
-    /// Puts the document together with its parts, which are headings and texts. A document that was sent
-    /// without a summary is summed up by its beginning and its headings.
-    pub fn with_parts(mut self, parts: Vec<(Vec<String>, String)>) -> CutDocument {
-        if self.document.summary.is_none() {
-            self.document.summary = summed_up(&parts);
-        }
+    /// Puts the document together with its parts, which are headings and texts.
+    pub fn with_parts(self, parts: Vec<(Vec<String>, String)>) -> CutDocument {
         let chunks = parts.into_iter().map(|(headings, body)| {
             let headings = breadcrumb(&headings);
             let text = Embedded::Chunk { title: &self.title, headings: &headings, body: &body };
@@ -129,25 +117,9 @@ impl CutDocument {
     }
 }
 
-/// The beginning of the first part, and the headings of all parts, each once.
-fn summed_up(parts: &[(Vec<String>, String)]) -> Option<String> {
-    let beginning = words_up_to(&parts.first()?.1, SUMMARY_BEGINNING_CHARS);
-    let mut headings: Vec<String> = Vec::new();
-    let mut chars = 0;
-    for heading in parts.iter().flat_map(|(headings, _)| headings) {
-        let heading = one_line(heading);
-        if heading.is_empty() || headings.contains(&heading) {
-            continue;
-        }
-        chars += heading.chars().count() + 2;
-        if chars > SUMMARY_HEADINGS_CHARS {
-            break;
-        }
-        headings.push(heading);
-    }
-    let lines = [beginning, headings.join("; ")];
-    let lines: Vec<String> = lines.into_iter().filter(|line| !line.is_empty()).collect();
-    Some(lines.join("\n")).filter(|summary| !summary.is_empty())
+/// A line break would make a title look like headings in the text that is embedded.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The headings of a part as they are stored and embedded: one a line.

@@ -158,6 +158,7 @@ impl Services {
             group_by_document: searched.kinds.contains(&Kind::Chunk) && !is_of_parts,
             min_similarity: None,
             autocut: None,
+            rerank: None,
             boosts: Vec::new(),
             diversity: 0.0,
             paging: Paging { first: i32::try_from(RECALL_DEPTH).ok(), after: None },
@@ -210,7 +211,8 @@ struct Plain {
 /// longer than a search may be is cut after a word.
 fn plain(text: &str) -> Plain {
     let text = text.replace(['"', '\0'], " ");
-    let bare = |word: &'_ str| -> String { word.trim_start_matches('-').trim_end_matches('*').to_owned() };
+    let bare =
+        |word: &'_ str| -> String { word.trim_start_matches('-').trim_end_matches('*').to_owned() };
     let mut plain = Plain { words: String::new(), is_cut: false };
     let mut chars = 0;
     for word in text.split_whitespace().map(bare).filter(|word| !word.is_empty()) {
