@@ -33,16 +33,30 @@ pub(super) struct Asked {
     is_degraded: bool,
 }
 
+/// Rows that full text is asked for at least. It has scored every match anyway, and those that meaning
+/// found too should not count as having no word in common.
+const SCORED_TEXTS: usize = 1_000;
+
 /// One leg's list, and whether there is more of it.
 struct Proposed {
     rows: Vec<Candidate>,
+    /// Rows behind the list whose scores came along.
+    beyond: Vec<Candidate>,
     has_more: bool,
     strategy: SearchStrategy,
 }
 
 impl Proposed {
     fn nothing() -> Self {
-        Self { rows: Vec::new(), has_more: false, strategy: SearchStrategy::FullText }
+        let (rows, beyond) = (Vec::new(), Vec::new());
+        Self { rows, beyond, has_more: false, strategy: SearchStrategy::FullText }
+    }
+
+    /// Cuts the list, best first, to a size.
+    fn cut(mut self, size: usize) -> Self {
+        self.beyond = self.rows.split_off(size.min(self.rows.len()));
+        self.has_more = !self.beyond.is_empty();
+        self
     }
 }
 
@@ -75,6 +89,9 @@ impl Services {
             vector: asked.vector,
             is_degraded: asked.is_degraded || plan.tier == Tier::StandIn,
         };
+        let by_meaning: HashSet<Uuid> = legs.semantic.found.iter().map(|row| row.id.id).collect();
+        let beyond = text.beyond.into_iter();
+        legs.text.filled = beyond.filter(|row| by_meaning.contains(&row.id.id)).collect();
         // A leg that has no more rows has scored every row that it can score.
         if semantic.has_more {
             legs.semantic.filled = self.similarities(plan, &legs).await?;
@@ -129,9 +146,7 @@ impl Services {
             proposed.rows.extend(found.candidates);
         }
         proposed.rows.sort_by(|a, b| best_first((a.score, a.id.id), (b.score, b.id.id)));
-        proposed.has_more = proposed.rows.len() > size;
-        proposed.rows.truncate(size);
-        Ok(proposed)
+        Ok(proposed.cut(size))
     }
 
     async fn matching_rows(&self, plan: &Plan<'_>, size: usize) -> Result<Proposed> {
@@ -149,12 +164,10 @@ impl Services {
             terms: &terms,
             filter: &plan.input.filter,
             exclude: &[],
-            limit: as_limit(size + 1),
+            limit: as_limit(SCORED_TEXTS.max(size + 1)),
         };
-        let mut rows = text::matches(&self.db, plan.scope, &search).await?;
-        let has_more = rows.len() > size;
-        rows.truncate(size);
-        Ok(Proposed { rows, has_more, strategy: SearchStrategy::FullText })
+        let rows = text::matches(&self.db, plan.scope, &search).await?;
+        Ok(Proposed { rows, ..Proposed::nothing() }.cut(size))
     }
 
     /// How similar the rows are that full text alone found. Without this they would count as unlike the
