@@ -62,9 +62,9 @@ pub const TAGS: usize = 50;
 pub const TAG_CHARS: usize = 100;
 /// Characters of the texts of documents that one answer may read whole.
 pub const BODIES_CHARS: i64 = 4_000_000;
-/// Tokens of a chunk that a space may ask for.
-pub const CHUNK_TOKENS: std::ops::RangeInclusive<i32> = 16..=8_192;
 /// Tokens of a chunk unless its space says otherwise or its model reads fewer.
 pub const DEFAULT_CHUNK_TOKENS: usize = 256;
 /// Tokens that a chunk repeats of the one before unless its space says otherwise.
 pub const DEFAULT_CHUNK_OVERLAP: usize = 32;
+/// Judged queries of one evaluation.
+pub const EVALUATED_QUERIES: usize = 200;

@@ -18,6 +18,7 @@ mod support;
 mod access;
 mod boosts;
 mod documents;
+mod documents_hostile;
 mod facets;
 mod feedback;
 mod grouping;

@@ -1,8 +1,10 @@
 //! The mutations, one file per noun.
 
 mod content;
+mod document;
 mod feedback;
 mod ingest;
+mod judgment;
 pub(super) mod space;
 mod task;
 
@@ -12,8 +14,10 @@ use async_graphql::MergedObject;
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     ingest::IngestMutation,
+    document::DocumentMutation,
     content::ContentMutation,
     feedback::FeedbackMutation,
     task::TaskMutation,
     space::SpaceMutation,
+    judgment::JudgmentMutation,
 );

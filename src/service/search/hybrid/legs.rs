@@ -10,17 +10,20 @@ use crate::rank::Leg;
 use crate::service::search::as_limit;
 use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
+use crate::store::embedding;
 use crate::store::search::{Nearest, Reads};
-use crate::store::{embedding, text};
+use crate::store::text::{self, Terms};
 
 /// What both legs found.
 pub(super) struct Legs {
     pub semantic: Leg,
     pub text: Leg,
+    /// The words that were looked for.
+    pub terms: Terms,
     pub strategy: SearchStrategy,
     /// `None` when the model knows no word of the query, or was not asked.
     pub vector: Option<Vec<f32>>,
-    /// Whether no leg has more rows than the pool holds.
+    /// Whether no leg has, or may have, more rows than the pool holds.
     pub is_complete: bool,
     pub is_degraded: bool,
 }
@@ -44,18 +47,25 @@ struct Proposed {
     beyond: Vec<Candidate>,
     has_more: bool,
     strategy: SearchStrategy,
+    /// The words that were looked for.
+    terms: Terms,
 }
 
 impl Proposed {
     fn nothing() -> Self {
-        let (rows, beyond) = (Vec::new(), Vec::new());
-        Self { rows, beyond, has_more: false, strategy: SearchStrategy::FullText }
+        Self {
+            rows: Vec::new(),
+            beyond: Vec::new(),
+            has_more: false,
+            strategy: SearchStrategy::FullText,
+            terms: Terms::default(),
+        }
     }
 
     /// Cuts the list, best first, to a size.
     fn cut(mut self, size: usize) -> Self {
         self.beyond = self.rows.split_off(size.min(self.rows.len()));
-        self.has_more = !self.beyond.is_empty();
+        self.has_more |= !self.beyond.is_empty();
         self
     }
 }
@@ -86,6 +96,7 @@ impl Services {
             strategy: semantic.strategy,
             semantic: Leg::new(semantic.rows),
             text: Leg::new(text.rows),
+            terms: text.terms,
             vector: asked.vector,
             is_degraded: asked.is_degraded || plan.tier == Tier::StandIn,
         };
@@ -154,20 +165,21 @@ impl Services {
             return Ok(Proposed::nothing());
         }
         let kinds = &plan.input.kinds;
-        let terms = text::terms(&self.db, plan.scope, kinds, &plan.query.words).await?;
-        if terms.is_empty() && plan.query.phrases.is_empty() {
+        let terms = text::terms(&self.db, plan.scope, kinds, &plan.query).await?;
+        if terms.is_empty() {
             return Ok(Proposed::nothing());
         }
         let search = text::Match {
             kinds,
-            query: &plan.query,
             terms: &terms,
             filter: &plan.input.filter,
             exclude: &[],
             limit: as_limit(SCORED_TEXTS.max(size + 1)),
         };
-        let rows = text::matches(&self.db, plan.scope, &search).await?;
-        Ok(Proposed { rows, ..Proposed::nothing() }.cut(size))
+        let found = text::matches(&self.db, plan.scope, &search).await?;
+        let has_more = !found.is_exact_to(size);
+        let rows = found.candidates;
+        Ok(Proposed { rows, has_more, terms, ..Proposed::nothing() }.cut(size))
     }
 
     /// How similar the rows are that full text alone found. Without this they would count as unlike the

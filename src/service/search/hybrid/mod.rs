@@ -22,7 +22,7 @@ use crate::model::{Filter, Kind, NodeId, Scope, Space, Viewer, limits};
 use crate::service::page::Page;
 use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
-use ranking::ranking_of;
+pub(in crate::service) use ranking::ranking_of;
 
 /// A request for rows by words and meaning.
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ impl Services {
         };
         let mut page = plan.page.cut(hits, order, info);
         page.ranked = Some(ranked);
-        self.show(&plan, &mut page).await?;
+        self.show(&plan, &legs.terms, &mut page).await?;
         page.info.took_ms = started.elapsed().as_secs_f64() * 1_000.0;
         Ok(page)
     }
