@@ -3,6 +3,7 @@
 mod near;
 mod score;
 mod terms;
+mod within;
 
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use super::{Db, Result, filter, rows, visible};
 use crate::model::hit::Candidate;
 use crate::model::{Filter, Kind, NodeId, Scope};
 pub use terms::{Term, Terms, terms};
+pub use within::{permitted, scores};
 
 use score::Choice;
 
@@ -32,27 +34,21 @@ pub struct Match<'a> {
 #[derive(Debug, Clone)]
 pub struct Found {
     pub candidates: Vec<Candidate>,
-    /// What a row that was not looked at can score at most; 0 where every match was looked at.
-    pub bound: f64,
+    /// Whether no row that was not looked at could stand among the candidates.
+    pub is_exact: bool,
 }
 
 impl Found {
     /// What is found when nothing is looked for.
     pub fn none() -> Self {
-        Self { candidates: Vec::new(), bound: 0.0 }
-    }
-
-    /// Whether no row that was not looked at could stand among the first so many candidates.
-    pub fn is_exact_to(&self, count: usize) -> bool {
-        let worst = count.checked_sub(1).and_then(|last| self.candidates.get(last));
-        self.bound == 0.0 || worst.is_some_and(|worst| worst.score > self.bound)
+        Self { candidates: Vec::new(), is_exact: true }
     }
 }
 
 /// The rows with any of the words, all of the phrases and none of the exclusions, best first.
 ///
 /// Scored by BM25 over weighted fields, see [`score`]. In a large table only rows with the rarer words are
-/// looked at; [`Found::is_exact_to`] says whether that can have cost a row its place. Served by the GIN index on
+/// looked at; `is_exact` says whether that can have cost a row its place. Served by the GIN index on
 /// `content.search`.
 pub async fn matches(db: &Db, scope: Scope, search: &Match<'_>) -> Result<Found> {
     let choice = Choice::of(search.terms);
@@ -82,14 +78,16 @@ pub async fn matches(db: &Db, scope: Scope, search: &Match<'_>) -> Result<Found>
             Ok(Candidate { id, score: row.try_get(2)? })
         })
         .collect();
-    Ok(Found { candidates: candidates?, bound: choice.bound })
+    let candidates = candidates?;
+    let is_full = i64::try_from(candidates.len()).is_ok_and(|found| found >= search.limit);
+    let worst = candidates.last().map_or(0.0, |candidate| candidate.score);
+    let is_exact = choice.bound == 0.0 || is_full && worst > choice.bound;
+    Ok(Found { candidates, is_exact })
 }
 
 /// What must and must not occur, as the language of a row reads it.
 fn push_phrases(query: &mut QueryBuilder<Postgres>, terms: &Terms) {
-    let speaks =
-        |language: &&terms::Language| language.required.is_some() || language.excluded.is_some();
-    if !terms.languages.iter().any(|language| speaks(&language)) {
+    if !terms.has_conditions() {
         return;
     }
     query.push(" AND (");
