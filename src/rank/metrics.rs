@@ -105,7 +105,8 @@ impl Metrics {
 }
 
 fn gain(grades: &[u32], k: usize) -> f64 {
-    let discounted = |(index, grade): (usize, &u32)| f64::from(*grade) / (place(index) + 1.0).log2();
+    let discounted =
+        |(index, grade): (usize, &u32)| f64::from(*grade) / (place(index) + 1.0).log2();
     grades.iter().take(k).enumerate().map(discounted).sum()
 }
 

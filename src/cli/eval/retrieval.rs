@@ -115,9 +115,8 @@ fn backends(command: &Retrieval, config: &Config) -> Vec<Backend> {
     if command.backend.is_empty() {
         return vec![config.embedder];
     }
-    let named = |measured| {
-        command.backend.contains(&measured) || command.backend.contains(&Measured::All)
-    };
+    let named =
+        |measured| command.backend.contains(&measured) || command.backend.contains(&Measured::All);
     [
         (Measured::Static, Backend::Static),
         (Measured::Local, Backend::Local),

@@ -57,8 +57,9 @@ pub fn entries(path: &Path, what: &'static str) -> Result<Vec<Entry>, BeirError>
             continue;
         }
         let problem = |problem: String| BeirError::Line { path: path.to_owned(), line, problem };
-        let entry: Entry = serde_json::from_str(&text)
-            .map_err(|error| problem(format!("is not `{{\"_id\", \"title\", \"text\"}}`: {error}")))?;
+        let entry: Entry = serde_json::from_str(&text).map_err(|error| {
+            problem(format!("is not `{{\"_id\", \"title\", \"text\"}}`: {error}"))
+        })?;
         if !ids.insert(entry.id.clone()) {
             return Err(problem(format!("repeats the id `{}`", entry.id)));
         }
@@ -83,7 +84,8 @@ pub fn qrels(path: &Path) -> Result<Qrels, BeirError> {
             [query, document, grade] | [query, _, document, grade] => (query, document, grade),
             _ => {
                 let columns = columns.len();
-                let problem_ = format!("has {columns} columns instead of `query-id corpus-id score`");
+                let problem_ =
+                    format!("has {columns} columns instead of `query-id corpus-id score`");
                 return Err(problem(problem_));
             }
         };
@@ -199,7 +201,8 @@ mod tests {
 
     impl Folder {
         fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("kindred-beir-{name}-{}", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("kindred-beir-{name}-{}", std::process::id()));
             std::fs::create_dir_all(&path).unwrap();
             Self(path)
         }
@@ -237,7 +240,9 @@ mod tests {
     fn what_is_wrong_is_said_with_its_line() {
         let folder = Folder::new("wrong");
         let line = |text: &str| qrels(&folder.file(text)).unwrap_err().to_string();
-        assert!(line("q c s\n1 a b\n").contains("line 2") && line("q c s\n1 a b\n").contains("`b`"));
+        assert!(
+            line("q c s\n1 a b\n").contains("line 2") && line("q c s\n1 a b\n").contains("`b`")
+        );
         assert!(line("1 a\n").contains("line 1"));
         assert!(line("").ends_with("holds no judgements"));
         let line = |text: &str| entries(&folder.file(text), "documents").unwrap_err().to_string();
@@ -251,7 +256,8 @@ mod tests {
 
     #[test]
     fn queries_without_judgements_are_left_out_and_missing_documents_stay_judged() {
-        let entry = |id: &str| Entry { id: id.to_owned(), title: String::new(), text: id.to_owned() };
+        let entry =
+            |id: &str| Entry { id: id.to_owned(), title: String::new(), text: id.to_owned() };
         let grades = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), 1)).collect();
         let qrels = Qrels::from([
             ("1".to_owned(), grades(&["a", "gone", "gone too"])),
@@ -272,7 +278,8 @@ mod tests {
         let draft = entry.into_draft(None);
         assert_eq!(draft.title.unwrap().chars().count(), limits::TITLE_CHARS);
         assert!(draft.body.contains(&title) && draft.body.ends_with("text"));
-        let bare = Entry { id: "1".to_owned(), title: "Only this".to_owned(), text: " ".to_owned() };
+        let bare =
+            Entry { id: "1".to_owned(), title: "Only this".to_owned(), text: " ".to_owned() };
         assert_eq!(bare.into_draft(None).body, "Only this");
     }
 }

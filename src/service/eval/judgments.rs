@@ -148,7 +148,10 @@ fn checked_count(field: &'static str, count: i32, most: usize) -> Result<usize> 
 }
 
 /// When it was judged, in microseconds: those of this millennium are exact as a float.
-#[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 stay below 2^53 until 2255")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds since 1970 stay below 2^53 until 2255"
+)]
 fn moment(judgment: &Judgment) -> f64 {
     judgment.judged_at.timestamp_micros() as f64
 }

@@ -210,7 +210,8 @@ struct Plain {
 /// longer than a search may be is cut after a word.
 fn plain(text: &str) -> Plain {
     let text = text.replace(['"', '\0'], " ");
-    let bare = |word: &'_ str| -> String { word.trim_start_matches('-').trim_end_matches('*').to_owned() };
+    let bare =
+        |word: &'_ str| -> String { word.trim_start_matches('-').trim_end_matches('*').to_owned() };
     let mut plain = Plain { words: String::new(), is_cut: false };
     let mut chars = 0;
     for word in text.split_whitespace().map(bare).filter(|word| !word.is_empty()) {
