@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::auth::{self, Role, Tokens};
 use crate::config::{Config, IndexQuantization};
 use crate::dev::{DataFolder, FolderLock, SetupError};
-use crate::embed::{Embedders, LocalSettings, OpenAiSettings};
+use crate::embed::{Embedders, LocalSettings, OpenAiSettings, RerankSettings};
 use crate::graphql::{self, KindredSchema, RequestContext};
 use crate::http;
 use crate::model::song::Template;
@@ -412,6 +412,10 @@ pub fn embed_settings(config: &Config) -> embed::Settings {
             timeout: Duration::from_secs(config.openai_timeout),
             concurrency: config.openai_concurrency as usize,
             price: config.openai_price,
+        },
+        rerank: RerankSettings {
+            model: config.rerank_model.clone(),
+            model_dir: config.rerank_model_dir.clone(),
         },
         cache_bytes: u64::from(config.query_cache_mb) << 20,
     }

@@ -5,6 +5,8 @@
 mod commands;
 #[path = "cli/crash.rs"]
 mod crash;
+#[path = "cli/documents.rs"]
+mod documents;
 #[path = "cli/eval.rs"]
 mod eval;
 #[path = "cli/ingest.rs"]

@@ -27,7 +27,7 @@ pub const RERANKED: usize = 100;
 /// Values of one facet.
 pub const FACET_VALUES: usize = 100;
 /// Chunks before or after a result.
-pub const NEIGHBORS: usize = 5;
+pub const NEIGHBORS: i32 = 5;
 /// Ids in one lookup or change.
 pub const IDS: usize = 100;
 /// Rows in one ingest request.
@@ -62,8 +62,6 @@ pub const TAGS: usize = 50;
 pub const TAG_CHARS: usize = 100;
 /// Characters of the texts of documents that one answer may read whole.
 pub const BODIES_CHARS: i64 = 4_000_000;
-/// Tokens of a chunk that a space may ask for.
-pub const CHUNK_TOKENS: std::ops::RangeInclusive<i32> = 16..=8_192;
 /// Tokens of a chunk unless its space says otherwise or its model reads fewer.
 pub const DEFAULT_CHUNK_TOKENS: usize = 256;
 /// Tokens that a chunk repeats of the one before unless its space says otherwise.

@@ -20,6 +20,7 @@ pub mod music;
 pub mod song;
 pub mod space;
 pub mod stats;
+pub mod stop_words;
 pub mod text_query;
 pub mod viewer;
 

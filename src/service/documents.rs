@@ -5,18 +5,22 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use uuid::Uuid;
 
 use super::chunking::{self, Chunking};
-use super::ingest::{self, Checked, IngestMode, Ingestible, RowOutcome, Target, Written};
+use super::ingest::{
+    self, Checked, IngestMode, Ingestible, RowOutcome, RowStatus, Target, Written,
+};
 use super::page::Page;
 use super::tiers::Hash;
 use super::token_table::TokenTable;
 use super::{Error, ListPage, Result, Services};
 use crate::model::cursor::fingerprint;
-use crate::model::document::{ChunkSlice, CutDocument, DocumentDraft, NewDocument, source_hash};
+use crate::model::document::{
+    ChunkSlice, CutDocument, DocumentChanges, DocumentDraft, NewDocument, source_hash,
+};
 use crate::model::field::InvalidField;
-use crate::model::{Content, Cursor, Detail, Kind, Space, Viewer, limits};
+use crate::model::{Content, Cursor, Detail, Kind, NodeId, Space, Viewer, limits};
 use crate::store::chunk::{self, Part, Present, Replacement};
 use crate::store::content_write::NewContent;
-use crate::store::document;
+use crate::store::{content, document};
 
 /// Tokens of a part that are left to its headings.
 const HEADING_TOKENS: usize = 24;
@@ -200,14 +204,87 @@ impl Services {
     ) -> Result<Vec<RowOutcome>> {
         let scope = self.administering(viewer)?;
         ingest::check_count(rows.len(), limits::INGEST_DOCUMENTS)?;
-        let checked = self.cut(rows).await?;
+        let names: Vec<_> = rows.iter().map(|row| row.external_id.clone()).collect();
+        let cut = self.cut(rows).await?;
+        let checked = ingest::checked(names.into_iter().zip(cut), |cut| cut);
         self.write_rows(scope, checked, mode, owner).await
     }
 
+    /// Writes one document, or updates the one of its owner that has the same external id. What a user
+    /// adds is their own; an administrator may name any owner, or none for the shared catalogue.
+    pub async fn add_document(
+        &self,
+        viewer: Viewer,
+        draft: DocumentDraft,
+        owner: Option<Uuid>,
+    ) -> Result<(Content, RowStatus)> {
+        let owner = match (viewer, owner) {
+            (Viewer::Anonymous, _) => return Err(Error::Unauthenticated),
+            (Viewer::Admin(_), owner) => owner,
+            (Viewer::User(own), Some(other)) if other != own => return Err(Error::Forbidden),
+            (Viewer::User(own), _) => Some(own),
+        };
+        self.write_one(viewer, draft, IngestMode::Upsert, owner).await
+    }
+
+    /// Changes what is given of a document. A user may change their own, an administrator any.
+    pub async fn update_document(
+        &self,
+        viewer: Viewer,
+        id: NodeId,
+        changes: DocumentChanges,
+    ) -> Result<(Content, RowStatus)> {
+        if viewer == Viewer::Anonymous {
+            return Err(Error::Unauthenticated);
+        }
+        let scope = self.reading(viewer)?;
+        let not_there = || Error::NotFound(format!("`{id}`"));
+        let found = content::by_ids(&self.db, scope, &[id]).await?.remove(&id);
+        let present = found.ok_or_else(not_there)?;
+        let Detail::Document(detail) = present.detail.clone() else {
+            return Err(Error::invalid("id", format!("is `{id}`, which is no document")));
+        };
+        if !viewer.is_admin() && present.owner_id != viewer.id() {
+            return Err(Error::Forbidden);
+        }
+        let body = match &changes.body {
+            Some(_) => String::new(),
+            None => {
+                let mut bodies = self.document_bodies(viewer, &[id.id]).await?;
+                bodies.remove(&id.id).ok_or_else(not_there)?
+            }
+        };
+        let owner = present.owner_id;
+        let draft = changes.applied(present, *detail, body);
+        self.write_one(viewer, draft, IngestMode::Update, owner).await
+    }
+
+    async fn write_one(
+        &self,
+        viewer: Viewer,
+        draft: DocumentDraft,
+        mode: IngestMode,
+        owner: Option<Uuid>,
+    ) -> Result<(Content, RowStatus)> {
+        let cut = self.cut(vec![draft]).await?.pop().ok_or(Error::Gone)?;
+        let cut = cut.map_err(|fault| Error::invalid(fault.field, fault.problem))?;
+        let checked = Checked { rows: vec![(0, cut)], outcomes: vec![None] };
+        let scope = self.scope(viewer);
+        let outcome = self.write_rows(scope, checked, mode, owner).await?.pop();
+        // The row went between our look and our write.
+        let outcome = outcome.ok_or(Error::Gone)?;
+        let id = outcome.id.ok_or(Error::Gone)?;
+        let written = content::by_ids(&self.db, scope, &[id]).await?.remove(&id);
+        Ok((written.ok_or(Error::Gone)?, outcome.status))
+    }
+
     /// Checks documents and cuts them into parts for the space that answers for parts.
-    async fn cut(&self, drafts: Vec<DocumentDraft>) -> Result<Checked<CutDocument>> {
-        let names: Vec<_> = drafts.iter().map(|draft| draft.external_id.clone()).collect();
-        let checked: Vec<_> = drafts.into_iter().map(DocumentDraft::validate).collect();
+    async fn cut(
+        &self,
+        drafts: Vec<DocumentDraft>,
+    ) -> Result<Vec<std::result::Result<CutDocument, InvalidField>>> {
+        let validate = |draft: DocumentDraft| draft.validate(chunking::title_of);
+        let checked: Vec<_> = drafts.into_iter().map(validate).collect();
         let space = self.space_for(Kind::Chunk, None).await?;
         let mut texts: Vec<&str> = Vec::new();
         for new in checked.iter().flatten() {
@@ -219,8 +296,7 @@ impl Services {
             let cut = checked.into_iter().map(|new| new.and_then(|new| cutter.cut(new)));
             cut.collect::<Vec<_>>()
         });
-        let cut = cut.await.map_err(Error::Aside)?;
-        Ok(ingest::checked(names.into_iter().zip(cut), |cut| cut))
+        cut.await.map_err(Error::Aside)
     }
 
     /// Knows how long the parts of texts become in a space. Where its model does not answer, tokens are
@@ -338,7 +414,7 @@ struct Cutter {
 }
 
 impl Cutter {
-    fn cut(&self, new: NewDocument) -> std::result::Result<CutDocument, InvalidField> {
+    fn cut(&self, mut new: NewDocument) -> std::result::Result<CutDocument, InvalidField> {
         let tokens = |text: &str| self.table.tokens(text);
         // What is embedded is the part below its title and headings: all of it should be read.
         let above = self.table.added + tokens(&new.title) + HEADING_TOKENS;
@@ -347,8 +423,11 @@ impl Cutter {
         let overlap_tokens = self.overlap.min(max_tokens / 2);
         let chunking = Chunking { max_tokens, overlap_tokens };
         let pieces = chunking::split(&new.body, new.document.format, chunking, &tokens);
-        let pieces = pieces.into_iter().filter(|piece| piece.text.contains(char::is_alphanumeric));
-        let parts: Vec<_> = pieces.map(|piece| (piece.headings, piece.text)).collect();
+        if new.document.summary.is_none() {
+            let summary = chunking::summary(&pieces);
+            new.document.summary = Some(summary).filter(|summary| !summary.is_empty());
+        }
+        let parts: Vec<_> = pieces.into_iter().map(|piece| (piece.headings, piece.text)).collect();
         let most = limits::DOCUMENT_CHUNKS;
         let problem = if parts.is_empty() {
             "holds no text; a document needs at least one word".to_owned()

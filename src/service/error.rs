@@ -90,6 +90,8 @@ pub enum Error {
     SpaceGone(#[source] store::Error),
     #[error("internal error")]
     Store(#[source] store::Error),
+    #[error("the row was removed meanwhile; ask again")]
+    Gone,
     #[error("internal error")]
     Aside(#[source] tokio::task::JoinError),
     /// An error that several waited for together.
@@ -108,7 +110,7 @@ impl Error {
             Self::Invalid { .. } => Code::InvalidArgument,
             Self::MalformedId(_) => Code::InvalidId,
             Self::MalformedCursor(_) | Self::ForeignCursor => Code::InvalidCursor,
-            Self::NotFound(_) | Self::SpaceGone(_) => Code::NotFound,
+            Self::NotFound(_) | Self::SpaceGone(_) | Self::Gone => Code::NotFound,
             Self::Unauthenticated => Code::Unauthenticated,
             Self::Forbidden => Code::Forbidden,
             Self::Embedder(_) => Code::EmbedderUnavailable,

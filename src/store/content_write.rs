@@ -73,9 +73,10 @@ pub async fn insert(
     query.push(" FROM unnest(").push_bind(column(rows, |row| row.id)).push("::uuid[], ");
     query.push_bind(column(rows, |row| row.external_id)).push("::text[], ");
     push_texts(&mut query, rows);
+    // In one order: else two who write the same new rows at the same time wait for each other.
     query.push(
         ") AS u (id, external_id, title, body, headings, language, source_hash) \
-         ON CONFLICT DO NOTHING",
+         ORDER BY u.external_id ON CONFLICT DO NOTHING",
     );
     let written = query.build().execute(&mut **tx).await?.rows_affected();
     Ok(written == rows.len() as u64)

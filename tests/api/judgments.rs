@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::documents::{guide, ingest};
+use crate::support::TestApp;
 use crate::support::catalogue::song;
 use crate::support::client::Client;
-use crate::support::TestApp;
 
 const RECORD: &str = "mutation ($query: String!, $id: ID!, $grade: Int!) {
     recordJudgment(query: $query, id: $id, grade: $grade) { query id grade judgedAt } }";

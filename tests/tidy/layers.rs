@@ -90,6 +90,11 @@ const LIBRARIES: &[Library] = &[
     },
     Library { names: &["pglite_oxide"], homes: &["src/dev/"], exceptions: &[] },
     Library { names: &["reqwest"], homes: &["src/cli/", "src/embed/openai"], exceptions: &[] },
+    Library {
+        names: &["text_splitter", "pulldown_cmark", "html5gum"],
+        homes: &["src/service/chunking/"],
+        exceptions: &[],
+    },
     Library { names: &["indicatif"], homes: &["src/cli/"], exceptions: &[] },
 ];
 

@@ -82,6 +82,7 @@ const PRICES: &[Price] = &[
     price("kinds", 0, Size::List("first", 6)),
     price("tables", 0, Size::List("first", 100)),
     price("examples", 0, Size::List("first", 10)),
+    price("neighbors", 1, Size::List("first", 10)),
     price("boosts", 0, Size::List("first", 5)),
     price("facets", 5, Size::List("fields", 11)),
     price("values", 0, Size::List("first", 20)),

@@ -3,7 +3,7 @@
 use async_graphql::InputObject;
 
 use crate::graphql::object::document::DocumentFormat;
-use crate::model::document::DocumentDraft;
+use crate::model::document::{DocumentChanges, DocumentDraft};
 
 /// A document to ingest. Only `body` is needed.
 #[derive(InputObject)]
@@ -39,6 +39,40 @@ impl From<DocumentInput> for DocumentDraft {
             tags: input.tags.unwrap_or_default(),
             language: input.language,
             format: input.format.into(),
+            summary: input.summary,
+        }
+    }
+}
+
+/// What is to change of a document. What is not given stays.
+#[derive(InputObject)]
+pub(in crate::graphql) struct DocumentChangesInput {
+    /// Title, at most 500 characters; an empty one is taken from the text.
+    title: Option<String>,
+    /// The whole text, at most 1,000,000 characters, with at least one word.
+    body: Option<String>,
+    /// Address on the web; an empty one takes it away.
+    url: Option<String>,
+    /// All tags, at most 50.
+    tags: Option<Vec<String>>,
+    /// Language of the text, by its name or its code.
+    language: Option<String>,
+    /// How the text is written.
+    format: Option<DocumentFormat>,
+    /// What it is about; an empty one is made of the text, and so is that of a new text that comes
+    /// without one.
+    summary: Option<String>,
+}
+
+impl From<DocumentChangesInput> for DocumentChanges {
+    fn from(input: DocumentChangesInput) -> Self {
+        Self {
+            title: input.title,
+            body: input.body,
+            url: input.url,
+            tags: input.tags,
+            language: input.language,
+            format: input.format.map(Into::into),
             summary: input.summary,
         }
     }

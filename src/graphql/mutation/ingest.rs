@@ -27,7 +27,7 @@ enum IngestMode {
 /// What became of a row.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "service::RowStatus")]
-enum RowStatus {
+pub(super) enum RowStatus {
     /// It is new.
     Created,
     /// It was there and is different now.

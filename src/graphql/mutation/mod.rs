@@ -1,6 +1,7 @@
 //! The mutations, one file per noun.
 
 mod content;
+mod document;
 mod feedback;
 mod ingest;
 mod judgment;
@@ -13,6 +14,7 @@ use async_graphql::MergedObject;
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     ingest::IngestMutation,
+    document::DocumentMutation,
     content::ContentMutation,
     feedback::FeedbackMutation,
     task::TaskMutation,

@@ -158,6 +158,7 @@ impl Services {
             group_by_document: searched.kinds.contains(&Kind::Chunk) && !is_of_parts,
             min_similarity: None,
             autocut: None,
+            rerank: None,
             boosts: Vec::new(),
             diversity: 0.0,
             paging: Paging { first: i32::try_from(RECALL_DEPTH).ok(), after: None },

@@ -9,6 +9,10 @@ pub enum Error {
     Read(#[from] std::io::Error),
     #[error("the file is {what}; unpack it, or save it as CSV")]
     Packed { what: &'static str },
+    #[error(
+        "the file is none of `.md`, `.markdown`, `.txt`, `.html`, `.htm`, `.jsonl`, `.ndjson` and `.json`"
+    )]
+    UnknownFile,
     #[error("there are no rows: {0}")]
     NoRows(&'static str),
     #[error("the header cannot be read: {0}")]

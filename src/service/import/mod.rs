@@ -6,8 +6,13 @@ mod cell;
 mod csv_rows;
 #[cfg(test)]
 mod csv_tests;
+mod document_columns;
+#[cfg(test)]
+mod document_tests;
+mod documents;
 mod encoding;
 mod error;
+mod front_matter;
 mod json_array;
 mod json_rows;
 #[cfg(test)]
@@ -18,6 +23,7 @@ mod merger;
 mod music_cells;
 mod record;
 mod song_columns;
+mod text_file;
 
 use std::io::{BufRead, Read};
 
@@ -25,6 +31,8 @@ use encoding_rs::Encoding;
 use serde_json::{Map, Value};
 
 pub use cell::{Cell, CellValue, Column, Need};
+pub use document_columns::DOCUMENT_COLUMNS;
+pub use documents::{DocumentOptions, DocumentReject, DocumentRow, Documents};
 pub use error::{Error, Fault, Reject};
 pub use merger::Merger;
 pub use song_columns::SONG_COLUMNS;
@@ -128,7 +136,9 @@ pub fn open<R: Read>(reader: R, file_name: &str, options: &Options) -> Result<Ro
     let (source, text) = encoding::detect(reader, options.encoding)?;
     let mut lines = Lines::new(source, options.limits);
     let start = lines.fill_buf()?;
-    refuse_binary(start)?;
+    if let Some(what) = packed(start) {
+        return Err(Error::Packed { what });
+    }
     let format = options.format.unwrap_or_else(|| format_of(file_name, start));
     let reader = match format {
         Format::Csv => Reader::Csv(CsvRows::open(lines, text, options)?),
@@ -149,14 +159,15 @@ fn format_of(file_name: &str, start: &[u8]) -> Format {
     }
 }
 
-fn refuse_binary(start: &[u8]) -> Result<(), Error> {
+/// What a file is, if it is one of those that people take for a table or a text.
+fn packed(start: &[u8]) -> Option<&'static str> {
     if start.starts_with(b"PK\x03\x04") {
-        return Err(Error::Packed { what: "a ZIP archive or an Excel workbook" });
+        Some("a ZIP archive or an Excel workbook")
+    } else if start.starts_with(b"\x1f\x8b") {
+        Some("packed with gzip")
+    } else {
+        None
     }
-    if start.starts_with(b"\x1f\x8b") {
-        return Err(Error::Packed { what: "packed with gzip" });
-    }
-    Ok(())
 }
 
 impl<R: Read> Rows<R> {
