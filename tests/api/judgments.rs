@@ -197,7 +197,7 @@ async fn what_is_wrong_is_said_with_its_value_and_its_bounds() {
         evaluate(variables).await.assert_error("INVALID_ARGUMENT", &words);
     }
     let answer = evaluate(json!({ "kinds": ["SONG"], "space": "nowhere" })).await;
-    answer.assert_error("NOT_FOUND", &["nowhere"]);
+    answer.assert_error("INVALID_ARGUMENT", &["nowhere"]);
 }
 
 #[tokio::test]
