@@ -65,6 +65,78 @@ pub(crate) async fn run(databases: &mut Databases, report: &mut Report) -> Resul
     Ok(())
 }
 
+/// Documents for `chunks`; each becomes some five chunks.
+const DOCUMENTS: usize = 20_000;
+
+/// `hybridSearch` over 100,000 chunks.
+pub(crate) async fn chunks(databases: &mut Databases, report: &mut Report) -> Result<()> {
+    let Some(data) = std::env::var_os("KINDRED_TEST_DATA").map(PathBuf::from) else {
+        println!("Skipped `chunks`: KINDRED_TEST_DATA is not set");
+        return Ok(());
+    };
+    let database = databases.create("chunks").await?;
+    let file = std::env::temp_dir().join(format!("kindred-chunks-{}.jsonl", std::process::id()));
+    write_mixed(&sources(&data)?, &file)?;
+    let started = Instant::now();
+    let ingested = program::ingest_documents(&database, &file);
+    std::fs::remove_file(&file)?;
+    ingested?;
+    report.note(
+        "ingest and embedding of these chunks",
+        format!("{:.0} s", started.elapsed().as_secs_f64()),
+    );
+    latency(&database, "many chunks", "< 25 ms at 100,000", report).await
+}
+
+/// The sentences of every document of the collections and every chapter of the book.
+fn sources(data: &Path) -> Result<Vec<Vec<String>>> {
+    let mut texts = Vec::new();
+    for chapter in std::fs::read_dir(data.join("documents/rust-book/src"))? {
+        let path = chapter?.path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            texts.push(std::fs::read_to_string(path)?);
+        }
+    }
+    for collection in ["cranfield", "cisi"] {
+        let corpus = data.join("retrieval").join(collection).join("corpus.jsonl");
+        for line in std::fs::read_to_string(corpus)?.lines() {
+            let row: Value = serde_json::from_str(line)?;
+            texts.push(row["text"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+    let sentences = |text: String| -> Vec<String> {
+        text.split(". ").map(str::trim).filter(|part| part.len() > 20).map(str::to_owned).collect()
+    };
+    Ok(texts.into_iter().map(sentences).filter(|sentences| !sentences.is_empty()).collect())
+}
+
+/// Writes documents whose paragraphs are sentences of one source each, mixed anew every time. The same
+/// sources make the same file.
+fn write_mixed(sources: &[Vec<String>], file: &Path) -> Result<()> {
+    use std::io::Write;
+    let mut out = std::io::BufWriter::new(std::fs::File::create(file)?);
+    // A linear congruential generator (Knuth's MMIX) is as mixed as this needs.
+    let mut state = 1_u64;
+    let mut next = |below: usize| -> usize {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap_or(0) % below
+    };
+    for number in 0..DOCUMENTS {
+        let paragraphs: Vec<String> = (0..5)
+            .map(|_| {
+                let source = &sources[next(sources.len())];
+                let sentences: Vec<&str> =
+                    (0..7).map(|_| source[next(source.len())].as_str()).collect();
+                sentences.join(". ")
+            })
+            .collect();
+        let row = json!({ "_id": number.to_string(), "title": format!("Mixed {number}"), "text": paragraphs.join("\n\n") });
+        writeln!(out, "{row}")?;
+    }
+    Ok(out.flush()?)
+}
+
 /// Prints the table that stands in README.md.
 async fn quality(databases: &mut Databases, data: &Path) -> Result<()> {
     let folder = data.join("retrieval");

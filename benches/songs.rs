@@ -33,7 +33,7 @@ use measure::Report;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What can be asked for by name.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     "ingest",
     "search",
     "recall",
@@ -43,6 +43,7 @@ const PARTS: [&str; 9] = [
     "backfill",
     "local",
     "retrieval",
+    "chunks",
 ];
 
 #[tokio::main]
@@ -84,7 +85,12 @@ async fn run(databases: &mut Databases, songs: &Path, wanted: &[String]) -> Resu
     if is_wanted("retrieval") {
         retrieval::run(databases, &mut report).await?;
     }
-    if !wanted.is_empty() && wanted.iter().all(|part| part == "local" || part == "retrieval") {
+    if is_wanted("chunks") {
+        retrieval::chunks(databases, &mut report).await?;
+    }
+    if !wanted.is_empty()
+        && wanted.iter().all(|part| ["local", "retrieval", "chunks"].contains(&part.as_str()))
+    {
         // They need no songs.
         return Ok(report);
     }
