@@ -27,6 +27,7 @@ mod http;
 mod hybrid;
 mod indexes;
 mod ingest;
+mod judgments;
 mod lifecycle;
 mod masking;
 mod nodes;
