@@ -1,5 +1,6 @@
 //! The one place that wires things together; `main` and the tests use it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_graphql::Variables;
@@ -12,13 +13,14 @@ use uuid::Uuid;
 use crate::auth::{self, Role, Tokens};
 use crate::config::{Config, IndexQuantization};
 use crate::dev::{DataFolder, FolderLock, SetupError};
-use crate::embed::{Embedders, LocalSettings, OpenAiSettings};
+use crate::embed::{Embedders, LocalSettings, OpenAiSettings, RerankSettings};
 use crate::graphql::{self, KindredSchema, RequestContext};
 use crate::http;
 use crate::model::song::Template;
 use crate::model::viewer::AnonymousReads;
 use crate::model::{Clock, Kind, Viewer, with_causes};
 use crate::service::{IndexPolicy, QueuePolicy, Services, Settings, Tiers};
+use crate::store::scratch::Scratch;
 use crate::store::{self, index::IndexBuild};
 use crate::worker::Worker;
 use crate::{embed, service};
@@ -114,6 +116,16 @@ pub fn open(config: &Config, folder_lock: Option<FolderLock>) -> Result<Opened, 
 #[cfg(feature = "embedded-db")]
 fn open_embedded(config: &Config, folder_lock: Option<FolderLock>) -> Result<Opened, SetupError> {
     let folder = DataFolder::open(config.data_dir.as_deref())?;
+    open_folder(config, &folder, folder_lock)
+}
+
+/// Opens the embedded database in a folder.
+#[cfg(feature = "embedded-db")]
+fn open_folder(
+    config: &Config,
+    folder: &DataFolder,
+    folder_lock: Option<FolderLock>,
+) -> Result<Opened, SetupError> {
     let embedded = crate::dev::EmbeddedDatabase::start(folder.path())?;
     let options = store::Options {
         url: embedded.url().into(),
@@ -129,6 +141,55 @@ fn open_embedded(config: &Config, folder_lock: Option<FolderLock>) -> Result<Ope
 #[cfg(not(feature = "embedded-db"))]
 fn open_embedded(_config: &Config, _lock: Option<FolderLock>) -> Result<Opened, SetupError> {
     Err(SetupError::NoEmbedded)
+}
+
+#[cfg(not(feature = "embedded-db"))]
+fn open_folder(
+    _config: &Config,
+    _folder: &DataFolder,
+    _lock: Option<FolderLock>,
+) -> Result<Opened, SetupError> {
+    Err(SetupError::NoEmbedded)
+}
+
+/// A database for one run, which nothing else knows: on the configured server, or embedded in a folder of
+/// its own.
+pub enum Temporary {
+    Server(Scratch),
+    Folder(PathBuf),
+}
+
+impl Temporary {
+    /// Makes the database.
+    pub async fn create(config: &Config) -> Result<Self, StartError> {
+        let id = Clock.new_id();
+        if config.database_url.is_some() {
+            let home = open(config, None)?.options;
+            return Ok(Self::Server(Scratch::create(&home, id).await?));
+        }
+        Ok(Self::Folder(std::env::temp_dir().join(format!("kindred-{}", id.simple()))))
+    }
+
+    /// Opens it and wires everything round it.
+    pub async fn build(&self, config: Config) -> Result<App, StartError> {
+        let opened = match self {
+            Self::Server(scratch) => {
+                let home = open(&config, None)?;
+                Opened { options: scratch.options()?, ..home }
+            }
+            Self::Folder(path) => open_folder(&config, &DataFolder::open(Some(path))?, None)?,
+        };
+        // Nobody asks it from outside, so it needs no secret.
+        App::wire(config, None, opened).await
+    }
+
+    /// Removes it with everything in it. What used it must be closed.
+    pub async fn remove(self) -> Result<(), StartError> {
+        match self {
+            Self::Server(scratch) => Ok(scratch.drop().await?),
+            Self::Folder(path) => Ok(DataFolder::open(Some(&path))?.remove()?),
+        }
+    }
 }
 
 /// The secret that signs tokens: the configured one, or in development the data folder's own.
@@ -154,9 +215,18 @@ impl App {
             Err(StartError::NoSecret) => None,
             Err(error) => return Err(error),
         };
+        let opened = open(&config, folder_lock)?;
+        Self::wire(config, tokens, opened).await
+    }
+
+    /// Brings an open database up to date and wires everything round it.
+    async fn wire(
+        config: Config,
+        tokens: Option<Tokens>,
+        opened: Opened,
+    ) -> Result<Self, StartError> {
         let settings = settings(&config)?;
         let embedders = Embedders::new(embed_settings(&config))?;
-        let opened = open(&config, folder_lock)?;
         store::migrate(&opened.options).await?;
         let db = store::connect(&opened.options).await?;
         let services = Services::start(db, embedders, settings).await?;
@@ -342,6 +412,10 @@ pub fn embed_settings(config: &Config) -> embed::Settings {
             timeout: Duration::from_secs(config.openai_timeout),
             concurrency: config.openai_concurrency as usize,
             price: config.openai_price,
+        },
+        rerank: RerankSettings {
+            model: config.rerank_model.clone(),
+            model_dir: config.rerank_model_dir.clone(),
         },
         cache_bytes: u64::from(config.query_cache_mb) << 20,
     }

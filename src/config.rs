@@ -81,6 +81,14 @@ pub struct Config {
     #[arg(long, env = "LOCAL_MODEL_DIR", global = true, value_name = "FOLDER")]
     pub local_model_dir: Option<PathBuf>,
 
+    /// Cross-encoder that `rerank` asks for, such as `jinaai/jina-reranker-v1-turbo-en` [default: none]
+    #[arg(long, env = "RERANK_MODEL", global = true, value_name = "NAME")]
+    pub rerank_model: Option<String>,
+
+    /// Folder with the files of a cross-encoder, instead of the Hugging Face hub
+    #[arg(long, env = "RERANK_MODEL_DIR", global = true, value_name = "FOLDER")]
+    pub rerank_model_dir: Option<PathBuf>,
+
     /// Threads that compute a local model [default: the number of cores]
     #[arg(long, env = "LOCAL_THREADS", global = true, value_parser = clap::value_parser!(u32).range(1..=256), value_name = "COUNT")]
     pub local_threads: Option<u32>,

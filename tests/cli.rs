@@ -5,6 +5,8 @@
 mod commands;
 #[path = "cli/crash.rs"]
 mod crash;
+#[path = "cli/documents.rs"]
+mod documents;
 #[path = "cli/ingest.rs"]
 mod ingest;
 #[path = "cli/kill.rs"]

@@ -65,6 +65,14 @@ impl Client {
         }
     }
 
+    /// How many bytes of rows one request may have; a server reads 2 MB of a request.
+    pub(super) fn most_bytes(&self) -> usize {
+        match self {
+            Self::Here(_) => usize::MAX,
+            Self::Server { .. } => 2 * 1024 * 1024 - 10_000,
+        }
+    }
+
     fn server(url: &str, token: String) -> Result<Self, CliError> {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_mins(1))

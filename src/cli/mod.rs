@@ -48,7 +48,7 @@ enum Command {
     Embed(embed::Embed),
     /// Turn texts into vectors: one text a line in, one JSON object a line out
     Vector(vector::Vector),
-    /// Measure how good a model is
+    /// Measure how good a model or the search is
     Eval(eval::Eval),
     /// Change the embedding model without downtime
     Space(space::Space),
@@ -83,6 +83,8 @@ enum CliError {
     Output(#[from] std::io::Error),
     #[error(transparent)]
     Import(#[from] crate::service::import::Error),
+    #[error(transparent)]
+    Collection(#[from] crate::service::eval::beir::BeirError),
     #[error(transparent)]
     Service(#[from] crate::service::Error),
 }

@@ -76,6 +76,11 @@ impl DataFolder {
         &self.path
     }
 
+    /// Removes the folder with everything in it.
+    pub fn remove(self) -> Result<(), SetupError> {
+        fs::remove_dir_all(&self.path).map_err(|source| self.unusable(source))
+    }
+
     fn create(&self) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);

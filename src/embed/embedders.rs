@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cache::QueryCache;
 use super::{
-    Backend, CacheStats, Embedder, Embedding, Error, ModelKey, OpenAiEmbedder, Settings,
-    StaticEmbedder, Usage,
+    Backend, CacheStats, Embedder, Embedding, Error, ModelKey, OpenAiEmbedder, Reranker, Settings,
+    StaticEmbedder, Usage, rerank,
 };
 
 /// The models of this process.
@@ -17,20 +17,23 @@ pub struct Embedders {
     /// Models beside those of the backends, found by the names they claim.
     registered: Vec<Arc<dyn Embedder>>,
     cache: QueryCache,
+    reranker: Option<Arc<dyn Reranker>>,
 }
 
 impl Embedders {
     /// The models that the settings describe. The default one is made at once, which loads nothing large.
     pub fn new(settings: Settings) -> Result<Self, Error> {
         let default = Self::load(&settings, settings.backend, None, None)?;
-        Ok(Self::of(settings, default))
+        let reranker = rerank::from_settings(&settings)?;
+        Ok(Self { reranker, ..Self::of(settings, default) })
     }
 
     /// As [`Self::new`], with a default model that is already made.
     pub fn of(settings: Settings, default: Arc<dyn Embedder>) -> Self {
         let made = HashMap::from([(default.description().key(), default.clone())]);
         let cache = QueryCache::new(settings.cache_bytes);
-        Self { settings, default, made: Mutex::new(made), registered: Vec::new(), cache }
+        let (made, registered) = (Mutex::new(made), Vec::new());
+        Self { settings, default, made, registered, cache, reranker: None }
     }
 
     /// Adds a model that no backend makes by itself; it is found by the backend and the name it claims.
@@ -40,6 +43,17 @@ impl Embedders {
         made.insert(embedder.description().key(), embedder.clone());
         self.registered.push(embedder);
         self
+    }
+
+    /// Sets the cross-encoder, instead of that of the settings.
+    #[must_use]
+    pub fn with_reranker(self, reranker: Arc<dyn Reranker>) -> Self {
+        Self { reranker: Some(reranker), ..self }
+    }
+
+    /// The cross-encoder, if the settings name one.
+    pub fn reranker(&self) -> Option<&Arc<dyn Reranker>> {
+        self.reranker.as_ref()
     }
 
     pub fn settings(&self) -> &Settings {

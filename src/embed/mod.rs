@@ -7,6 +7,7 @@ mod error;
 #[cfg(feature = "local")]
 mod local;
 mod openai;
+mod rerank;
 mod settings;
 mod static_model;
 mod usage;
@@ -19,8 +20,9 @@ pub use cache::CacheStats;
 pub use embedders::Embedders;
 pub use error::Error;
 #[cfg(feature = "local")]
-pub use local::{LocalEmbedder, onnx_runtime};
+pub use local::{LocalEmbedder, LocalReranker, onnx_runtime};
 pub use openai::{OpenAiEmbedder, Pace, Patience};
+pub use rerank::{RerankSettings, Reranker};
 pub use settings::{LocalSettings, OpenAiSettings, Settings};
 pub use static_model::StaticEmbedder;
 pub use usage::{Meter, Usage};

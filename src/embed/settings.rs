@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::Backend;
+use super::{Backend, RerankSettings};
 
 /// What an operator decides about the models.
 #[derive(Debug, Clone)]
@@ -14,6 +14,7 @@ pub struct Settings {
     pub backend: Backend,
     pub local: LocalSettings,
     pub openai: OpenAiSettings,
+    pub rerank: RerankSettings,
     /// Bytes of remembered query vectors.
     pub cache_bytes: u64,
 }

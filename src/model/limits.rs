@@ -27,7 +27,7 @@ pub const RERANKED: usize = 100;
 /// Values of one facet.
 pub const FACET_VALUES: usize = 100;
 /// Chunks before or after a result.
-pub const NEIGHBORS: usize = 5;
+pub const NEIGHBORS: i32 = 5;
 /// Ids in one lookup or change.
 pub const IDS: usize = 100;
 /// Rows in one ingest request.
@@ -66,3 +66,5 @@ pub const BODIES_CHARS: i64 = 4_000_000;
 pub const DEFAULT_CHUNK_TOKENS: usize = 256;
 /// Tokens that a chunk repeats of the one before unless its space says otherwise.
 pub const DEFAULT_CHUNK_OVERLAP: usize = 32;
+/// Judged queries of one evaluation.
+pub const EVALUATED_QUERIES: usize = 200;

@@ -12,6 +12,7 @@ pub mod field;
 pub mod filter;
 pub mod hit;
 pub mod ids;
+pub mod judgment;
 pub mod kind;
 pub mod language;
 pub mod limits;
@@ -19,6 +20,7 @@ pub mod music;
 pub mod song;
 pub mod space;
 pub mod stats;
+pub mod stop_words;
 pub mod text_query;
 pub mod viewer;
 

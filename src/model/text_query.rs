@@ -6,6 +6,8 @@
 pub struct TextQuery {
     /// Words any of which may occur.
     pub words: String,
+    /// Beginnings of words, written with a star: `aero*`.
+    pub prefixes: Vec<String>,
     /// Texts that must occur as they stand.
     pub phrases: Vec<String>,
     /// Words and phrases that must not occur.
@@ -15,7 +17,9 @@ pub struct TextQuery {
 impl TextQuery {
     /// Everything that is looked for, phrases included, without what is excluded.
     pub fn wanted(&self) -> String {
-        format!("{} {}", self.words, self.phrases.join(" "))
+        let mut wanted = vec![self.words.as_str()];
+        wanted.extend(self.prefixes.iter().chain(&self.phrases).map(String::as_str));
+        wanted.join(" ")
     }
 
     /// Takes a text apart; nothing a person types is an error.
@@ -31,18 +35,31 @@ impl TextQuery {
             match (negated, quoted) {
                 (true, _) => query.excluded.push(token.to_owned()),
                 (false, true) => query.phrases.push(token.to_owned()),
-                (false, false) => {
-                    if !query.words.is_empty() {
-                        query.words.push(' ');
-                    }
-                    query.words.push_str(token);
-                }
+                (false, false) => query.push_word(token),
             }
         }
         query.phrases.retain(|phrase| !phrase.trim().is_empty());
         query.excluded.retain(|phrase| !phrase.trim().is_empty());
         query
     }
+
+    fn push_word(&mut self, token: &str) {
+        if let Some(prefix) = prefix(token) {
+            self.prefixes.push(prefix.to_owned());
+            return;
+        }
+        if !self.words.is_empty() {
+            self.words.push(' ');
+        }
+        self.words.push_str(token);
+    }
+}
+
+/// What stands before a star at the end of a word. One letter begins too many words to say anything.
+fn prefix(token: &str) -> Option<&str> {
+    let prefix = token.strip_suffix('*')?;
+    let is_word = prefix.ends_with(char::is_alphanumeric);
+    (is_word && prefix.chars().filter(|c| c.is_alphanumeric()).count() > 1).then_some(prefix)
 }
 
 /// A minus sign excludes only at the start of a word: `-live`, but not `hip-hop` or `- live`.
@@ -79,5 +96,23 @@ mod tests {
     fn an_open_quote_is_an_ordinary_character() {
         assert_eq!(TextQuery::parse("12\" vinyl").words, "12\" vinyl");
         assert_eq!(TextQuery::parse("\"purple rain").phrases, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_star_ends_a_beginning_and_is_an_ordinary_character_elsewhere() {
+        let query = TextQuery::parse("aero* dyn*amic * a* ** 4*4 \"star*\"");
+        assert_eq!(query.prefixes, ["aero"]);
+        assert_eq!(query.words, "dyn*amic * a* ** 4*4");
+        assert_eq!(query.wanted(), "dyn*amic * a* ** 4*4 aero star*");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_that_is_typed_is_lost_or_an_error(text in ".{0,200}") {
+            let query = TextQuery::parse(&text);
+            let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
+            let excluded: usize = query.excluded.iter().map(|text| letters(text)).sum();
+            proptest::prop_assert_eq!(letters(&query.wanted()) + excluded, letters(&text));
+        }
     }
 }

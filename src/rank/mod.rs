@@ -8,6 +8,7 @@ pub mod autocut;
 pub mod boost;
 pub mod correlation;
 pub mod group;
+pub mod metrics;
 pub mod mmr;
 #[cfg(test)]
 mod properties;

@@ -69,12 +69,12 @@ pub async fn count(
 fn push_set(query: &mut QueryBuilder<Postgres>, scope: Scope, set: &Set<'_>) {
     match set {
         Set::Rows(ids) => {
-            query.push("SELECT content.id FROM content WHERE content.id = ANY(");
+            query.push("SELECT content.id, content.kind, content.language FROM content WHERE content.id = ANY(");
             query.push_bind(ids.to_vec()).push(")");
             visible::push(query, scope);
         }
         Set::Findable(search) => {
-            query.push("SELECT content.id FROM ");
+            query.push("SELECT content.id, content.kind, content.language FROM ");
             search::push_matching(query, scope, search);
         }
     }
@@ -83,10 +83,8 @@ fn push_set(query: &mut QueryBuilder<Postgres>, scope: Scope, set: &Set<'_>) {
 /// The value of a field and where it stands, beside `counted`. A chunk has the tags of its document.
 fn source(field: FacetField) -> &'static str {
     match field {
-        FacetField::Kind => "row.kind FROM counted JOIN content AS row ON row.id = counted.id",
-        FacetField::Language => {
-            "row.language FROM counted JOIN content AS row ON row.id = counted.id"
-        }
+        FacetField::Kind => "counted.kind FROM counted",
+        FacetField::Language => "counted.language FROM counted",
         FacetField::Tag => {
             "tag FROM counted LEFT JOIN chunk AS part ON part.content_id = counted.id \
              JOIN document ON document.content_id = coalesce(part.document_id, counted.id), \

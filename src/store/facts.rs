@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{Db, Result, filter, visible};
+use super::{Db, Result, filter, rows, visible};
 use crate::model::Scope;
 use crate::model::boost::BoostField;
 
@@ -50,4 +50,21 @@ pub async fn of_rows(
             Ok((row.try_get(0)?, Facts { document: row.try_get(1)?, values: values? }))
         })
         .collect()
+}
+
+/// The texts of visible rows as a model reads them, with their titles, cut to some characters.
+pub async fn texts(
+    db: &Db,
+    scope: Scope,
+    ids: &[Uuid],
+    most_chars: i32,
+) -> Result<HashMap<Uuid, String>> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT content.id, left(concat_ws(E'\\n', ");
+    query
+        .push("CASE WHEN content.kind IN ('document', 'chunk') THEN NULL ELSE content.title END, ");
+    query.push(rows::EMBEDDED_TEXT).push("), ").push_bind(most_chars);
+    query.push(") FROM content WHERE content.id = ANY(").push_bind(ids.to_vec()).push(")");
+    visible::push(&mut query, scope);
+    let rows = query.build().fetch_all(db.sql(scope)).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }

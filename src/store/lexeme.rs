@@ -1,62 +1,61 @@
-//! How rare words are in the shared catalogue.
+//! How rare words are in the shared catalogue. The counting is done by triggers, see migration 000005.
 
 use chrono::{DateTime, Utc};
 
 use super::{Db, Result};
 use crate::model::{Kind, Scope};
 
-/// Counts the words of a kind again if its rows changed by more than a twentieth since the last
-/// time, or were never counted. Says whether it did.
-pub async fn refresh_if_stale(
-    db: &Db,
-    scope: Scope,
-    kind: Kind,
-    now: DateTime<Utc>,
-) -> Result<bool> {
+/// Folds the changes of a kind into its sums, so that reading them stays fast; one process at a time.
+pub async fn fold(db: &Db, scope: Scope, kind: Kind) -> Result<()> {
     let mut tx = db.begin(scope).await?;
-    let is_stale: bool = sqlx::query_scalar(
-        "WITH present AS (SELECT count(*) AS rows FROM content \
-             WHERE kind = $1 AND owner_id IS NULL AND deleted_at IS NULL), \
-         counted AS (SELECT coalesce(sum(rows), 0) AS rows FROM lexeme_total WHERE kind = $1) \
-         SELECT abs(present.rows - counted.rows) * 20 > counted.rows FROM present, counted",
+    let is_alone: bool = sqlx::query_scalar(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended('lexeme.' || $1, 0))",
     )
     .bind(kind.as_str())
     .fetch_one(&mut *tx)
     .await?;
-    if is_stale {
-        count_again(&mut tx, kind, now).await?;
+    if !is_alone {
+        return Ok(());
     }
-    tx.commit().await?;
-    Ok(is_stale)
-}
-
-async fn count_again(tx: &mut super::Tx, kind: Kind, now: DateTime<Utc>) -> Result<()> {
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('lexeme.' || $1, 0))")
-        .bind(kind.as_str())
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query("SELECT set_config('statement_timeout', '0', true)").execute(&mut **tx).await?;
-    sqlx::query("DELETE FROM lexeme WHERE kind = $1")
-        .bind(kind.as_str())
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query("SELECT set_config('statement_timeout', '0', true)").execute(&mut *tx).await?;
     sqlx::query(
-        "INSERT INTO lexeme (kind, word, rows) SELECT $1, word, ndoc FROM ts_stat(format(\
-         'SELECT search FROM content WHERE kind = %L AND owner_id IS NULL AND deleted_at IS NULL', $1))",
+        "WITH gone AS (DELETE FROM lexeme_change WHERE kind = $1 RETURNING word, rows) \
+         INSERT INTO lexeme (kind, word, rows) SELECT $1, word, sum(rows) FROM gone GROUP BY word \
+         HAVING sum(rows) <> 0 ORDER BY word \
+         ON CONFLICT (word, kind) DO UPDATE SET rows = lexeme.rows + excluded.rows",
     )
     .bind(kind.as_str())
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
+    sqlx::query("DELETE FROM lexeme WHERE kind = $1 AND rows = 0")
+        .bind(kind.as_str())
+        .execute(&mut *tx)
+        .await?;
     sqlx::query(
-        "INSERT INTO lexeme_total (kind, rows, average_length, counted_at) \
-         SELECT $1, count(*), coalesce(avg(length(search)), 1), $2 FROM content \
-         WHERE kind = $1 AND owner_id IS NULL AND deleted_at IS NULL \
-         ON CONFLICT (kind) DO UPDATE SET rows = excluded.rows, \
-             average_length = greatest(excluded.average_length, 1), counted_at = excluded.counted_at",
+        "WITH gone AS (DELETE FROM lexeme_total WHERE kind = $1 \
+             RETURNING language, owner_id, rows, length) \
+         INSERT INTO lexeme_total (kind, language, owner_id, rows, length) \
+         SELECT $1, language, owner_id, sum(rows), sum(length) FROM gone GROUP BY language, owner_id \
+         HAVING sum(rows) <> 0",
+    )
+    .bind(kind.as_str())
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Whether the rows of a kind changed by more than a twentieth since it was last said that they had, or
+/// there were none before.
+pub async fn has_grown(db: &Db, scope: Scope, kind: Kind, now: DateTime<Utc>) -> Result<bool> {
+    let changed = sqlx::query(
+        "INSERT INTO analysis (kind, rows, analyzed_at) \
+         SELECT $1, sum(rows), $2 FROM lexeme_total WHERE kind = $1 HAVING sum(rows) > 0 \
+         ON CONFLICT (kind) DO UPDATE SET rows = excluded.rows, analyzed_at = excluded.analyzed_at \
+             WHERE abs(excluded.rows - analysis.rows) * 20 > analysis.rows",
     )
     .bind(kind.as_str())
     .bind(now)
-    .execute(&mut **tx)
+    .execute(db.sql(scope))
     .await?;
-    Ok(())
+    Ok(changed.rows_affected() > 0)
 }

@@ -172,8 +172,11 @@ async fn a_space_has_a_ranking_of_its_own_until_it_is_reset() {
     let space = json!({ "semanticRatio": 0.25, "fusion": "RECIPROCAL_RANK", "chunkTokens": 300 });
     assert_eq!(answer["configureSpace"]["space"], space);
 
-    let reset = json!({ "ratio": null, "fusion": null });
-    app.as_admin().query(configure, reset).await.data();
+    let reset = "mutation { configureSpace(space: \"kindred-static-256\", reset: [FUSION, SEMANTIC_RATIO]) {
+        space { semanticRatio fusion chunkTokens } } }";
+    let answer = app.as_admin().ask(reset).await;
+    let space = json!({ "semanticRatio": null, "fusion": null, "chunkTokens": 300 });
+    assert_eq!(answer["configureSpace"]["space"], space);
     assert_eq!(weights().await, before);
 
     let wrong = json!({ "ratio": 1.5 });

@@ -1,4 +1,24 @@
+DROP TRIGGER content_added ON content;
+DROP TRIGGER content_removed ON content;
+DROP TRIGGER content_changed ON content;
+DROP TRIGGER content_emptied ON content;
+DROP FUNCTION kindred_count_added(), kindred_count_removed(), kindred_count_changed(), kindred_count_none();
+DROP TABLE analysis, lexeme_total, lexeme_change, lexeme;
+CREATE TABLE lexeme (
+    kind text NOT NULL,
+    word text NOT NULL,
+    rows integer NOT NULL,
+    CONSTRAINT lexeme_pkey PRIMARY KEY (kind, word)
+);
+CREATE TABLE lexeme_total (
+    kind text NOT NULL,
+    rows integer NOT NULL,
+    average_length double precision NOT NULL,
+    counted_at timestamptz NOT NULL,
+    CONSTRAINT lexeme_total_pkey PRIMARY KEY (kind)
+);
 ALTER TABLE content DROP COLUMN search;
+ALTER TABLE content RESET (toast_tuple_target);
 ALTER TABLE content DROP CONSTRAINT content_language_check;
 ALTER TABLE content DROP COLUMN headings, DROP COLUMN language;
 ALTER TABLE content ADD COLUMN search tsvector NOT NULL GENERATED ALWAYS AS (

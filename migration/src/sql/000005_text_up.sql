@@ -147,6 +147,8 @@ RETURN CASE language
 END;
 
 ALTER TABLE content DROP COLUMN search;
+-- The score of a row reads `search` once per word of a query: rows of up to a page keep it unpacked.
+ALTER TABLE content SET (toast_tuple_target = 8160);
 ALTER TABLE content
     ADD COLUMN language text NOT NULL DEFAULT 'english',
     -- Headings above a part of a document, outermost first.
@@ -159,3 +161,119 @@ ALTER TABLE content ADD COLUMN search tsvector NOT NULL GENERATED ALWAYS AS (
     || setweight(to_tsvector(kindred_config(language), left(body, 100000)), 'C')
 ) STORED;
 CREATE INDEX content_search_idx ON content USING gin (search) WITH (fastupdate = off);
+
+-- In how many live rows of the shared catalogue a lexeme stands, kept by triggers in the transaction that
+-- writes the rows. Rows with an owner are not counted, so no score tells a person anything about another
+-- person's words. Writers only add changes and so never wait for each other; a reader adds `lexeme` and
+-- `lexeme_change` up, and now and then the worker folds the second into the first.
+DROP TABLE lexeme_total, lexeme;
+CREATE TABLE lexeme (
+    kind text NOT NULL,
+    word text COLLATE "C" NOT NULL,
+    rows integer NOT NULL,
+    CONSTRAINT lexeme_pkey PRIMARY KEY (word, kind)
+);
+
+CREATE TABLE lexeme_change (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    kind text NOT NULL,
+    word text COLLATE "C" NOT NULL,
+    rows integer NOT NULL,
+    CONSTRAINT lexeme_change_pkey PRIMARY KEY (word, id)
+);
+
+-- Live rows of each owner and language, and their lengths together: the distinct lexemes of each. What a person
+-- owns tells which languages that person's queries are read in, and nothing else. Sums over any number of rows.
+CREATE TABLE lexeme_total (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    kind text NOT NULL,
+    language text NOT NULL,
+    owner_id uuid,
+    rows bigint NOT NULL,
+    length bigint NOT NULL,
+    CONSTRAINT lexeme_total_pkey PRIMARY KEY (kind, id)
+);
+
+-- How many rows of a kind were counted when the planner was last told about them.
+CREATE TABLE analysis (
+    kind text NOT NULL,
+    rows bigint NOT NULL,
+    analyzed_at timestamptz NOT NULL,
+    CONSTRAINT analysis_pkey PRIMARY KEY (kind)
+);
+
+CREATE FUNCTION kindred_count_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO lexeme_change (kind, word, rows)
+    SELECT kind, word, count(*) FROM added, unnest(tsvector_to_array(search)) AS word
+    WHERE owner_id IS NULL AND deleted_at IS NULL GROUP BY kind, word ORDER BY word;
+    INSERT INTO lexeme_total (kind, language, owner_id, rows, length)
+    SELECT kind, language, owner_id, count(*), sum(length(search)) FROM added
+    WHERE deleted_at IS NULL GROUP BY kind, language, owner_id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION kindred_count_removed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO lexeme_change (kind, word, rows)
+    SELECT kind, word, -count(*) FROM removed, unnest(tsvector_to_array(search)) AS word
+    WHERE owner_id IS NULL AND deleted_at IS NULL GROUP BY kind, word ORDER BY word;
+    INSERT INTO lexeme_total (kind, language, owner_id, rows, length)
+    SELECT kind, language, owner_id, -count(*), -sum(length(search)) FROM removed
+    WHERE deleted_at IS NULL GROUP BY kind, language, owner_id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION kindred_count_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO lexeme_change (kind, word, rows)
+    SELECT kind, word, sum(rows) FROM (
+        SELECT kind, unnest(tsvector_to_array(search)) AS word, 1 AS rows FROM added
+        WHERE owner_id IS NULL AND deleted_at IS NULL
+        UNION ALL SELECT kind, unnest(tsvector_to_array(search)), -1 FROM removed
+        WHERE owner_id IS NULL AND deleted_at IS NULL
+    ) AS counted GROUP BY kind, word HAVING sum(rows) <> 0 ORDER BY word;
+    INSERT INTO lexeme_total (kind, language, owner_id, rows, length)
+    SELECT kind, language, owner_id, sum(rows), sum(rows * length) FROM (
+        SELECT kind, language, owner_id, 1 AS rows, length(search) AS length FROM added
+        WHERE deleted_at IS NULL
+        UNION ALL SELECT kind, language, owner_id, -1, length(search) FROM removed
+        WHERE deleted_at IS NULL
+    ) AS counted GROUP BY kind, language, owner_id HAVING sum(rows) <> 0 OR sum(rows * length) <> 0;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION kindred_count_none() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    TRUNCATE lexeme, lexeme_change, lexeme_total;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER content_added AFTER INSERT ON content REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION kindred_count_added();
+CREATE TRIGGER content_removed AFTER DELETE ON content REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION kindred_count_removed();
+CREATE TRIGGER content_changed AFTER UPDATE ON content REFERENCING OLD TABLE AS removed NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION kindred_count_changed();
+CREATE TRIGGER content_emptied AFTER TRUNCATE ON content
+    FOR EACH STATEMENT EXECUTE FUNCTION kindred_count_none();
+
+INSERT INTO lexeme (kind, word, rows)
+SELECT kind, word, count(*) FROM content, unnest(tsvector_to_array(search)) AS word
+WHERE owner_id IS NULL AND deleted_at IS NULL GROUP BY kind, word;
+INSERT INTO lexeme_total (kind, language, owner_id, rows, length)
+SELECT kind, language, owner_id, count(*), sum(length(search)) FROM content
+WHERE deleted_at IS NULL GROUP BY kind, language, owner_id;
+
+-- Near words are found by trigrams where the server has them and lets us. The embedded engine has not, and
+-- cannot catch the error.
+DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm')
+        AND has_database_privilege(current_database(), 'CREATE') THEN
+        CREATE EXTENSION IF NOT EXISTS pg_trgm;
+        CREATE INDEX lexeme_word_trgm_idx ON lexeme USING gin (word gin_trgm_ops);
+    END IF;
+EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported THEN
+    NULL;
+END $$;

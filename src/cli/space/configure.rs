@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{Common, ask};
 use crate::cli::{CliResult, output};
@@ -68,55 +68,40 @@ impl SettingArgument {
     /// As the API names it.
     fn name(self) -> &'static str {
         match self {
-            Self::Fusion => "fusion",
-            Self::SemanticRatio => "semanticRatio",
-            Self::ChunkTokens => "chunkTokens",
-            Self::ChunkOverlap => "chunkOverlap",
+            Self::Fusion => "FUSION",
+            Self::SemanticRatio => "SEMANTIC_RATIO",
+            Self::ChunkTokens => "CHUNK_TOKENS",
+            Self::ChunkOverlap => "CHUNK_OVERLAP",
         }
     }
 }
 
-/// The request with the arguments that were named and no others: one that is not there stays as it is,
-/// and one that is `null` goes back.
-fn request(arguments: &Map<String, Value>) -> String {
-    let types = [
-        ("fusion", "Fusion"),
-        ("semanticRatio", "Float"),
-        ("chunkTokens", "Int"),
-        ("chunkOverlap", "Int"),
-    ];
-    let named = types.iter().filter(|(name, _)| arguments.contains_key(*name));
-    let variables: String = named.clone().map(|(name, of)| format!(", ${name}: {of}")).collect();
-    let passed: String = named.map(|(name, _)| format!(", {name}: ${name}")).collect();
-    format!(
-        "mutation ($space: String!{variables}) {{ configureSpace(space: $space{passed}) \
-         {{ space {{ name fusion semanticRatio chunkTokens chunkOverlap }} }} }}"
-    )
-}
+const CONFIGURE: &str = "mutation ($space: String!, $fusion: Fusion, $ratio: Float, $tokens: Int, $overlap: Int, \
+    $reset: [SpaceSetting!]) { configureSpace(space: $space, fusion: $fusion, semanticRatio: $ratio, \
+    chunkTokens: $tokens, chunkOverlap: $overlap, reset: $reset) { space { name fusion semanticRatio chunkTokens \
+    chunkOverlap } } }";
 
 /// Changes the settings that were named and shows all of them.
 pub(super) async fn run(command: Configure, config: Config) -> CliResult {
-    let mut variables = Map::from_iter([("space".to_owned(), json!(command.name))]);
-    let given = [
-        ("fusion", command.fusion.map(|fusion| json!(fusion.name()))),
-        ("semanticRatio", command.semantic_ratio.map(|ratio| json!(ratio))),
-        ("chunkTokens", command.chunk_tokens.map(|tokens| json!(tokens))),
-        ("chunkOverlap", command.chunk_overlap.map(|tokens| json!(tokens))),
-    ];
-    let given = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    variables.extend(given);
-    variables.extend(command.reset.iter().map(|what| (what.name().to_owned(), Value::Null)));
-    let request = request(&variables);
-    let (_, answer) = ask(&request, Value::Object(variables), &command.common, config).await?;
+    let reset: Vec<&str> = command.reset.iter().map(|setting| setting.name()).collect();
+    let variables = json!({
+        "space": command.name,
+        "fusion": command.fusion.map(FusionArgument::name),
+        "ratio": command.semantic_ratio,
+        "tokens": command.chunk_tokens,
+        "overlap": command.chunk_overlap,
+        "reset": reset,
+    });
+    let (_, answer) = ask(CONFIGURE, variables, &command.common, config).await?;
     let space = &answer["configureSpace"]["space"];
     if command.common.json {
         output::json(space)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let shown = |name: &str| match &space[name] {
-        Value::Null => "default".to_owned(),
-        Value::String(text) => text.to_lowercase().replace('_', "-"),
-        other => other.to_string(),
+    let shown = |name: &str| match space[name].as_str() {
+        Some(text) => text.to_lowercase().replace('_', "-"),
+        None if space[name].is_null() => "default".to_owned(),
+        None => space[name].to_string(),
     };
     output::text(&format!(
         "`{}`: fusion {}, semantic ratio {}, chunk tokens {}, chunk overlap {}",

@@ -4,6 +4,7 @@ mod batch;
 mod catalogue;
 mod engine;
 mod files;
+mod reranker;
 mod runtime;
 mod session;
 mod work;
@@ -18,6 +19,7 @@ use self::files::ModelFolder;
 use self::session::{Session, Source};
 use super::{Backend, Description, Embedder, Embedding, Error, LocalSettings};
 
+pub use reranker::LocalReranker;
 pub use runtime::environment as onnx_runtime;
 
 /// Sessions of a model that computes texts alone. One text keeps several threads badly busy, so two sessions

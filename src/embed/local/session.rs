@@ -156,7 +156,7 @@ impl Model for Session {
 }
 
 /// Without an arena memory goes back after each call; with one it stays at what the longest texts took.
-fn providers() -> Vec<ExecutionProviderDispatch> {
+pub(super) fn providers() -> Vec<ExecutionProviderDispatch> {
     vec![ort::ep::CPU::default().with_arena_allocator(false).build()]
 }
 
@@ -186,7 +186,7 @@ fn bad_fetch(name: &str, error: &fastembed::Error) -> Error {
 }
 
 /// An error with what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

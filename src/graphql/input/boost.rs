@@ -61,7 +61,7 @@ pub(in crate::graphql) enum TimeField {
     UpdatedAt,
 }
 
-/// A number that songs have, or chunks.
+/// A number that songs or chunks have.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "filter::NumberField")]
 pub(in crate::graphql) enum NumberField {

@@ -4,6 +4,7 @@ mod content;
 mod document;
 mod feedback;
 mod ingest;
+mod judgment;
 pub(super) mod space;
 mod task;
 
@@ -18,4 +19,5 @@ pub struct Mutation(
     feedback::FeedbackMutation,
     task::TaskMutation,
     space::SpaceMutation,
+    judgment::JudgmentMutation,
 );

@@ -1,6 +1,6 @@
 //! The mutations that change the embedding model without downtime.
 
-use async_graphql::{Context, Enum, ID, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::ingest::malformed_owner;
 use crate::graphql::context::ContextExt;
@@ -81,6 +81,19 @@ enum ImportStatus {
     Rejected,
 }
 
+/// A setting of a space.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+enum SpaceSetting {
+    /// How words and meaning are fused.
+    Fusion,
+    /// Share of meaning.
+    SemanticRatio,
+    /// Tokens of a chunk.
+    ChunkTokens,
+    /// Tokens that a chunk repeats.
+    ChunkOverlap,
+}
+
 #[Object]
 impl SpaceMutation {
     /// Makes a space: room for vectors of a model, beside the spaces that answer. For administrators.
@@ -148,29 +161,31 @@ impl SpaceMutation {
     }
 
     /// Changes how `hybridSearch` ranks in a space, at once, and how documents are cut for it, from their
-    /// next write on. What is not given stays; `null` goes back to the server's choice. For
-    /// administrators.
+    /// next write on. What is not given stays. For administrators.
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
     async fn configure_space(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Name of the space.")] space: String,
-        #[graphql(desc = "How `hybridSearch` fuses words and meaning.")] fusion: MaybeUndefined<
-            Fusion,
-        >,
+        #[graphql(desc = "How `hybridSearch` fuses words and meaning.")] fusion: Option<Fusion>,
         #[graphql(desc = "Share of meaning in `hybridSearch`, from 0 to 1.")]
-        semantic_ratio: MaybeUndefined<f64>,
+        semantic_ratio: Option<f64>,
         #[graphql(desc = "Tokens of a chunk of a document at most, from 16 to 8192.")]
-        chunk_tokens: MaybeUndefined<i32>,
+        chunk_tokens: Option<i32>,
         #[graphql(
             desc = "Tokens that a chunk repeats of the one before, from 0 to half of `chunkTokens`."
         )]
-        chunk_overlap: MaybeUndefined<i32>,
+        chunk_overlap: Option<i32>,
+        #[graphql(desc = "Settings that go back to the server's choice.")] reset: Option<
+            Vec<SpaceSetting>,
+        >,
     ) -> Result<SpacePayload> {
+        let reset = reset.unwrap_or_default();
         let changes = SpaceChanges {
-            fusion: setting(fusion),
-            semantic_ratio: setting(semantic_ratio),
-            chunk_tokens: setting(chunk_tokens),
-            chunk_overlap: setting(chunk_overlap),
+            fusion: setting(fusion, reset.contains(&SpaceSetting::Fusion)),
+            semantic_ratio: setting(semantic_ratio, reset.contains(&SpaceSetting::SemanticRatio)),
+            chunk_tokens: setting(chunk_tokens, reset.contains(&SpaceSetting::ChunkTokens)),
+            chunk_overlap: setting(chunk_overlap, reset.contains(&SpaceSetting::ChunkOverlap)),
         };
         let space = ctx.services().configure_space(ctx.viewer(), &space, changes).await?;
         Ok(SpacePayload { space: with_kinds(ctx, space).await? })
@@ -302,11 +317,12 @@ pub(in crate::graphql) fn model_kinds(kinds: Vec<Kind>) -> Vec<model::Kind> {
     kinds.into_iter().map(Into::into).collect()
 }
 
-fn setting<T, U: From<T>>(argument: MaybeUndefined<T>) -> Setting<U> {
-    match argument {
-        MaybeUndefined::Undefined => Setting::Keep,
-        MaybeUndefined::Null => Setting::Reset,
-        MaybeUndefined::Value(value) => Setting::Set(value.into()),
+/// What is both given and reset is set: it is what the request ends with.
+fn setting<T, U: From<T>>(given: Option<T>, is_reset: bool) -> Setting<U> {
+    match (given, is_reset) {
+        (Some(value), _) => Setting::Set(value.into()),
+        (None, true) => Setting::Reset,
+        (None, false) => Setting::Keep,
     }
 }
 

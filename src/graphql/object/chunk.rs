@@ -106,7 +106,7 @@ impl Chunk {
     }
 
     /// The chunk of a row of any kind.
-    fn of(content: model::Content) -> Option<Self> {
+    pub(super) fn of(content: model::Content) -> Option<Self> {
         match Content::from(content) {
             Content::Chunk(chunk) => Some(chunk),
             Content::Song(_) | Content::Document(_) => None,

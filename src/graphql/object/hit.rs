@@ -1,7 +1,9 @@
 //! Results of searches.
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
+use uuid::Uuid;
 
+use super::chunk::Chunk;
 use super::content::Content;
 use super::facet::{Facet, FacetField};
 use super::page_info::PageInfo;
@@ -9,9 +11,10 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::input::boost::{NumberField, TimeField};
 use crate::model::boost::BoostField;
+use crate::model::document::ChunkSlice;
 use crate::model::hit::{self, HitPage, similarity_percent};
-use crate::model::{self, NodeId};
-use crate::service::Counted;
+use crate::model::{self, NodeId, limits};
+use crate::service::{Counted, Error};
 use std::collections::HashMap;
 
 /// How a list of results can be counted.
@@ -130,6 +133,7 @@ impl HitConnection {
 
 /// One result.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub(in crate::graphql) struct HitEdge {
     /// The place of this result: pass it as `after` to go on from here.
     cursor: String,
@@ -151,10 +155,48 @@ pub(in crate::graphql) struct HitEdge {
     group_size: Option<i32>,
     /// The parts of the score; they add up to it.
     why: Why,
+    /// The document of a chunk, and its place there.
+    #[graphql(skip)]
+    place: Option<(Uuid, i32)>,
+}
+
+#[ComplexObject]
+impl HitEdge {
+    /// The chunks that stand beside a chunk in its document, in their order and without the chunk itself;
+    /// none beside other kinds.
+    async fn neighbors(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many of those before it, from 0 to 5.", default = 1)] before: i32,
+        #[graphql(desc = "How many of those behind it, from 0 to 5.", default = 1)] after: i32,
+    ) -> Result<Vec<Chunk>> {
+        let (before, after) = (beside("before", before)?, beside("after", after)?);
+        let Some((document_id, position)) = self.place else { return Ok(Vec::new()) };
+        let first = (position - before).max(0);
+        let limit = i64::from(position - first + 1 + after);
+        let slice = ChunkSlice { document_id, after: Some(first - 1), limit };
+        let found = ctx.request().documents.load_one(slice).await?;
+        let chunks = found.unwrap_or_default().into_iter().filter_map(Chunk::of);
+        Ok(chunks.filter(|chunk| chunk.position != position).collect())
+    }
+}
+
+/// Checks a number of neighbors.
+fn beside(field: &'static str, count: i32) -> Result<i32> {
+    let most = limits::NEIGHBORS;
+    if (0..=most).contains(&count) {
+        return Ok(count);
+    }
+    let problem = format!("must be between 0 and {most}, but is {count}");
+    Err(Error::invalid(field, problem).into())
 }
 
 impl HitEdge {
     fn new(hit: &hit::Hit, cursor: String, node: Content) -> Self {
+        let place = match &node {
+            Content::Chunk(chunk) => Some((chunk.document_id, chunk.position)),
+            Content::Song(_) | Content::Document(_) => None,
+        };
         Self {
             cursor,
             node,
@@ -166,6 +208,7 @@ impl HitEdge {
             highlights: hit.highlights.clone(),
             group_size: hit.group_size.map(|size| i32::try_from(size).unwrap_or(i32::MAX)),
             why: Why::from(&hit.why),
+            place,
         }
     }
 }

@@ -5,6 +5,7 @@ pub(super) mod content;
 pub(super) mod document;
 pub(super) mod facet;
 pub(super) mod hit;
+pub(super) mod judgment;
 pub(super) mod page_info;
 pub(super) mod song;
 pub(super) mod space;

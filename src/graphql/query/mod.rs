@@ -1,6 +1,7 @@
 //! The queries, one file per noun.
 
 mod document;
+mod judgment;
 mod node;
 mod search;
 mod song;
@@ -18,4 +19,5 @@ pub struct Query(
     node::NodeQuery,
     space::SpaceQuery,
     stats::StatsQuery,
+    judgment::JudgmentQuery,
 );

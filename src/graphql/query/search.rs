@@ -7,6 +7,7 @@ use crate::graphql::error::Result;
 use crate::graphql::input::boost::BoostInput;
 use crate::graphql::input::example::Example;
 use crate::graphql::input::filter::ContentFilter;
+use crate::graphql::input::rerank::RerankInput;
 use crate::graphql::object::Kind;
 use crate::graphql::object::hit::{Countable, Fusion, HitConnection, RecommendStrategy};
 use crate::model::NodeId;
@@ -157,6 +158,10 @@ impl SearchQuery {
             desc = "End the list before its n-th large drop in score, n from 1 to 20; 1 keeps the results that stand out."
         )]
         autocut: Option<i32>,
+        #[graphql(
+            desc = "Let a cross-encoder order the best results anew, before boosts. Only where the server has one (`RERANK_MODEL`); where it is away, results stay in their order and `info.degraded` is `true`."
+        )]
+        rerank: Option<RerankInput>,
         #[graphql(desc = "What shall stand higher, beside how well it answers; at most 5.")]
         boosts: Option<Vec<BoostInput>>,
         #[graphql(
@@ -182,6 +187,7 @@ impl SearchQuery {
             group_by_document,
             min_similarity,
             autocut,
+            rerank: rerank.map(|rerank| rerank.top),
             boosts: BoostInput::all(boosts)?,
             diversity,
             paging: Paging { first: Some(first), after },

@@ -91,12 +91,12 @@ fn a_bad_file_is_named_with_its_reason_and_stops_no_other() {
             "2.md: is empty",
             "3.txt: holds no letter and no digit; a document needs at least one word",
             "4.txt: holds binary data, no text",
-            "5.txt: is a ZIP archive or an Excel workbook; unpack it, or save it as CSV",
+            "5.txt: is a ZIP archive or an Excel workbook; save it as text",
             "6.html: holds binary data, no text",
             "7.txt: has 4000001 bytes; 4000000 are allowed: cut it into several files",
             "8.txt: has 1000001 characters; 1000000 are allowed",
             "9.jsonl: there is no JSON object at the start of the file: line 1: the row is not valid JSON \
-             at line 1, column 1: expected ident; write one object per line, or one array of objects",
+             at line 1, column 2: expected ident; write one object per line, or one array of objects",
         ]
     );
     assert_eq!(folder.read().into_iter().filter(Result::is_ok).count(), 2);

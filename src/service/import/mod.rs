@@ -136,7 +136,9 @@ pub fn open<R: Read>(reader: R, file_name: &str, options: &Options) -> Result<Ro
     let (source, text) = encoding::detect(reader, options.encoding)?;
     let mut lines = Lines::new(source, options.limits);
     let start = lines.fill_buf()?;
-    refuse_binary(start)?;
+    if let Some(what) = packed(start) {
+        return Err(Error::Packed { what });
+    }
     let format = options.format.unwrap_or_else(|| format_of(file_name, start));
     let reader = match format {
         Format::Csv => Reader::Csv(CsvRows::open(lines, text, options)?),
@@ -157,14 +159,15 @@ fn format_of(file_name: &str, start: &[u8]) -> Format {
     }
 }
 
-fn refuse_binary(start: &[u8]) -> Result<(), Error> {
+/// What a file is, if it is one of those that people take for a table or a text.
+fn packed(start: &[u8]) -> Option<&'static str> {
     if start.starts_with(b"PK\x03\x04") {
-        return Err(Error::Packed { what: "a ZIP archive or an Excel workbook" });
+        Some("a ZIP archive or an Excel workbook")
+    } else if start.starts_with(b"\x1f\x8b") {
+        Some("packed with gzip")
+    } else {
+        None
     }
-    if start.starts_with(b"\x1f\x8b") {
-        return Err(Error::Packed { what: "packed with gzip" });
-    }
-    Ok(())
 }
 
 impl<R: Read> Rows<R> {

@@ -8,7 +8,7 @@ use encoding_rs::Encoding;
 
 use crate::model::limits;
 
-use super::{Fields, encoding, front_matter, refuse_binary};
+use super::{Fields, encoding, front_matter, packed};
 
 /// Bytes of a file; no character has more than four.
 const MAX_BYTES: u64 = 4 * limits::DOCUMENT_CHARS as u64;
@@ -71,7 +71,9 @@ fn text_of(path: &Path, wanted: Option<&'static Encoding>) -> Result<String, Str
     if bytes.len() as u64 > 2 * MAX_BYTES {
         return Err(too_long(bytes.len() as u64));
     }
-    refuse_binary(&bytes).map_err(|error| error.to_string().replacen("the file ", "", 1))?;
+    if let Some(what) = packed(&bytes) {
+        return Err(format!("is {what}; save it as text"));
+    }
     if is_binary(&bytes) {
         return Err("holds binary data, no text".to_owned());
     }

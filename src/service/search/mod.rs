@@ -8,6 +8,7 @@ mod stand_in;
 
 use uuid::Uuid;
 
+pub(in crate::service) use hybrid::ranking_of;
 pub use hybrid::{Highlights, HybridInput};
 pub use recommend::RecommendInput;
 pub use similar::SimilarInput;

@@ -10,12 +10,13 @@ use crate::store::index::{self, Built, Leaf};
 use crate::store::{embedding, lexeme, space};
 
 impl Services {
-    /// What is worth doing when the queue is empty: count words, tell the planner, build indexes.
+    /// What is worth doing when the queue is empty: sum up words, tell the planner, build indexes.
     pub async fn maintain(&self) -> Result<()> {
         let scope = Scope::system();
         for kind in Kind::ALL {
             let space = self.space_for(kind, None).await?;
-            if !lexeme::refresh_if_stale(&self.db, scope, kind, self.clock.now()).await? {
+            lexeme::fold(&self.db, scope, kind).await?;
+            if !lexeme::has_grown(&self.db, scope, kind, self.clock.now()).await? {
                 continue;
             }
             embedding::analyze(&self.db, scope, &space, kind).await?;

@@ -16,7 +16,7 @@ use clap::Parser;
 use kindred::app::{App, RunsWorker, reachable};
 use kindred::auth::{Role, Tokens};
 use kindred::config::Config;
-use kindred::embed::{Embedder, Embedders};
+use kindred::embed::{Embedder, Embedders, Reranker};
 use kindred::graphql;
 use kindred::model::viewer::AnonymousReads;
 use kindred::model::{Clock, Scope};
@@ -55,6 +55,7 @@ pub(crate) struct Plan {
     wrap: Option<Wrap>,
     has_tiers: bool,
     beside: Vec<Arc<dyn Embedder>>,
+    reranker: Option<Arc<dyn Reranker>>,
     runs_worker: bool,
 }
 
@@ -86,6 +87,12 @@ impl Plan {
     /// Lets the server know a further model.
     pub(crate) fn model(mut self, embedder: Arc<dyn Embedder>) -> Self {
         self.beside.push(embedder);
+        self
+    }
+
+    /// Gives the server a cross-encoder.
+    pub(crate) fn reranker(mut self, reranker: Arc<dyn Reranker>) -> Self {
+        self.reranker = Some(reranker);
         self
     }
 
@@ -298,6 +305,10 @@ fn serve(plan: Plan, sender: oneshot::Sender<Started>, stopped: watch::Receiver<
             app.services = wrapped(&app.services, &embedder, &plan.beside, plan.has_tiers).await;
             app.schema = graphql::schema(app.services.clone());
         }
+        if let Some(reranker) = plan.reranker {
+            app.services = with_reranker(&app.services, reranker).await;
+            app.schema = graphql::schema(app.services.clone());
+        }
         let listener = app.listen().await.unwrap();
         let started = Started {
             url: reachable(listener.local_addr().unwrap()),
@@ -354,6 +365,13 @@ async fn in_own_space(services: &Services) -> Services {
     tx.commit().await.unwrap();
     let embedder = services.embedder().clone();
     let embedders = Embedders::of(services.embedders().settings().clone(), embedder);
+    Services::start(services.db().clone(), embedders, settings()).await.unwrap()
+}
+
+/// Services with a cross-encoder.
+async fn with_reranker(services: &Services, reranker: Arc<dyn Reranker>) -> Services {
+    let embedders = services.embedders().settings().clone();
+    let embedders = Embedders::of(embedders, services.embedder().clone()).with_reranker(reranker);
     Services::start(services.db().clone(), embedders, settings()).await.unwrap()
 }
 

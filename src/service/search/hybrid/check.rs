@@ -30,6 +30,22 @@ pub(super) fn has_leg_for_similarity(input: &HybridInput, ratio: f64) -> Result<
     Err(Error::invalid("minSimilarity", problem))
 }
 
+/// A cross-encoder is there only where the operator names one.
+pub(super) fn has_reranker(input: &HybridInput, is_there: bool) -> Result<()> {
+    let Some(top) = input.rerank else { return Ok(()) };
+    let most = limits::RERANKED;
+    if !usize::try_from(top).is_ok_and(|top| (1..=most).contains(&top)) {
+        let problem = format!("reads the first {top} results; `top` must be between 1 and {most}");
+        return Err(Error::invalid("rerank", problem));
+    }
+    if is_there {
+        return Ok(());
+    }
+    let problem = "is not available: this server has no cross-encoder; set `RERANK_MODEL` or \
+        `RERANK_MODEL_DIR`";
+    Err(Error::invalid("rerank", problem))
+}
+
 fn checked_autocut(drops: Option<i32>) -> Result<()> {
     let most = limits::AUTOCUT;
     match drops {

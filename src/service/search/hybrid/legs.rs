@@ -11,16 +11,19 @@ use crate::service::search::as_limit;
 use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
 use crate::store::search::{Nearest, Reads};
-use crate::store::{embedding, text};
+use crate::store::text::{self, Terms};
+use crate::store::embedding;
 
 /// What both legs found.
 pub(super) struct Legs {
     pub semantic: Leg,
     pub text: Leg,
+    /// The words that were looked for.
+    pub terms: Terms,
     pub strategy: SearchStrategy,
     /// `None` when the model knows no word of the query, or was not asked.
     pub vector: Option<Vec<f32>>,
-    /// Whether no leg has more rows than the pool holds.
+    /// Whether no leg has, or may have, more rows than the pool holds.
     pub is_complete: bool,
     pub is_degraded: bool,
 }
@@ -38,11 +41,14 @@ struct Proposed {
     rows: Vec<Candidate>,
     has_more: bool,
     strategy: SearchStrategy,
+    /// The words that were looked for.
+    terms: Terms,
 }
 
 impl Proposed {
     fn nothing() -> Self {
-        Self { rows: Vec::new(), has_more: false, strategy: SearchStrategy::FullText }
+        let strategy = SearchStrategy::FullText;
+        Self { rows: Vec::new(), has_more: false, strategy, terms: Terms::default() }
     }
 }
 
@@ -72,6 +78,7 @@ impl Services {
             strategy: semantic.strategy,
             semantic: Leg::new(semantic.rows),
             text: Leg::new(text.rows),
+            terms: text.terms,
             vector: asked.vector,
             is_degraded: asked.is_degraded || plan.tier == Tier::StandIn,
         };
@@ -139,22 +146,22 @@ impl Services {
             return Ok(Proposed::nothing());
         }
         let kinds = &plan.input.kinds;
-        let terms = text::terms(&self.db, plan.scope, kinds, &plan.query.words).await?;
-        if terms.is_empty() && plan.query.phrases.is_empty() {
+        let terms = text::terms(&self.db, plan.scope, kinds, &plan.query).await?;
+        if terms.is_empty() {
             return Ok(Proposed::nothing());
         }
         let search = text::Match {
             kinds,
-            query: &plan.query,
             terms: &terms,
             filter: &plan.input.filter,
             exclude: &[],
             limit: as_limit(size + 1),
         };
-        let mut rows = text::matches(&self.db, plan.scope, &search).await?;
-        let has_more = rows.len() > size;
+        let found = text::matches(&self.db, plan.scope, &search).await?;
+        let mut rows = found.candidates;
+        let has_more = rows.len() > size || !found.is_exact;
         rows.truncate(size);
-        Ok(Proposed { rows, has_more, strategy: SearchStrategy::FullText })
+        Ok(Proposed { rows, has_more, terms, ..Proposed::nothing() })
     }
 
     /// How similar the rows are that full text alone found. Without this they would count as unlike the

@@ -1,13 +1,14 @@
 //! Words and meaning in one list.
 //!
 //! Both legs propose a pool of rows (`legs`), which is ranked as a whole: fused, narrowed by
-//! `minSimilarity`, grouped, boosted, cut and diversified (`order`). A page is cut out of that list,
+//! `minSimilarity`, grouped, re-ranked (`rerank`), boosted, cut and diversified (`order`). A page is cut out of that list,
 //! and what only the page shows is read last (`shown`).
 
 mod check;
 mod legs;
 mod order;
 mod ranking;
+mod rerank;
 mod shown;
 
 use std::time::Instant;
@@ -21,7 +22,7 @@ use crate::model::{Filter, Kind, NodeId, Scope, Space, Viewer, limits};
 use crate::service::page::Page;
 use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
-use ranking::ranking_of;
+pub(in crate::service) use ranking::ranking_of;
 
 /// A request for rows by words and meaning.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct HybridInput {
     pub min_similarity: Option<f64>,
     /// How many large drops in score the list may have before it ends.
     pub autocut: Option<i32>,
+    /// How many of the best results a cross-encoder reads and orders anew.
+    pub rerank: Option<i32>,
     pub boosts: Vec<Boost>,
     /// From 0 (best first) to 1 (as different from each other as can be).
     pub diversity: f64,
@@ -85,7 +88,7 @@ impl Services {
         };
         let mut page = plan.page.cut(hits, order, info);
         page.ranked = Some(ranked);
-        self.show(&plan, &mut page).await?;
+        self.show(&plan, &legs.terms, &mut page).await?;
         page.info.took_ms = started.elapsed().as_secs_f64() * 1_000.0;
         Ok(page)
     }
@@ -103,6 +106,7 @@ impl Services {
         let ratio = input.semantic_ratio.unwrap_or(ranking.ratio);
         let fusion = input.fusion.unwrap_or(ranking.fusion);
         check::has_leg_for_similarity(input, ratio)?;
+        check::has_reranker(input, self.embedders.reranker().is_some())?;
         // Neither the page nor what is shown of it changes the list.
         let arguments = HybridInput {
             paging: Paging::default(),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Plan;
 use super::legs::Legs;
+use super::rerank::Reranked;
 use crate::model::Hit;
 use crate::model::boost::{Boost, BoostField};
 use crate::rank::{SemanticRatio, autocut, boost, fuse, group, mmr};
@@ -40,6 +41,9 @@ impl Services {
                     legs = self.legs(plan, Some(asked), size).await?;
                     continue;
                 }
+            }
+            if self.reranked(plan, &mut hits).await? == Reranked::Away {
+                legs.is_degraded = true;
             }
             boosted(&plan.input.boosts, &mut hits, &facts, self.clock.now());
             if let Some(drops) = plan.input.autocut {

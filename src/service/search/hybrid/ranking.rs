@@ -5,7 +5,7 @@ use crate::model::hit::Fusion;
 
 /// How the two legs become one list.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Ranking {
+pub(in crate::service) struct Ranking {
     pub fusion: Fusion,
     /// Share of meaning, from 0 to 1.
     pub ratio: f64,
@@ -15,7 +15,7 @@ pub(super) struct Ranking {
 const DEFAULT: Ranking = Ranking { fusion: Fusion::Weighted, ratio: 0.6 };
 
 /// The ranking of a space: its own settings, and the defaults for what it does not set.
-pub(super) fn ranking_of(space: &Space) -> Ranking {
+pub(in crate::service) fn ranking_of(space: &Space) -> Ranking {
     Ranking {
         fusion: space.settings.fusion.unwrap_or(DEFAULT.fusion),
         ratio: space.settings.semantic_ratio.unwrap_or(DEFAULT.ratio),

@@ -6,17 +6,23 @@ use super::{Highlights, Plan};
 use crate::model::NodeId;
 use crate::model::hit::HitPage;
 use crate::service::{Result, Services};
-use crate::store::{content, text};
+use crate::store::content;
+use crate::store::text::{self, Terms};
 
 /// Marks round a found word inside PostgreSQL; nothing a person writes contains them.
 const MARKS: (&str, &str) = ("\u{1}", "\u{2}");
 
 impl Services {
     /// Reads the rows of a page and, at the same time, extracts of their texts.
-    pub(super) async fn show(&self, plan: &Plan<'_>, page: &mut HitPage) -> Result<()> {
+    pub(super) async fn show(
+        &self,
+        plan: &Plan<'_>,
+        terms: &Terms,
+        page: &mut HitPage,
+    ) -> Result<()> {
         let ids: Vec<NodeId> = page.hits.iter().map(|hit| hit.id).collect();
         let rows = content::by_ids(&self.db, plan.scope, &ids);
-        let (rows, extracts) = tokio::join!(rows, self.extracts(plan, page));
+        let (rows, extracts) = tokio::join!(rows, self.extracts(plan, terms, page));
         page.contents = rows?;
         for (id, extract) in extracts? {
             if let Some(hit) = page.hits.iter_mut().find(|hit| hit.id.id == id) {
@@ -26,14 +32,18 @@ impl Services {
         Ok(())
     }
 
-    async fn extracts(&self, plan: &Plan<'_>, page: &HitPage) -> Result<Vec<(Uuid, String)>> {
+    async fn extracts(
+        &self,
+        plan: &Plan<'_>,
+        terms: &Terms,
+        page: &HitPage,
+    ) -> Result<Vec<(Uuid, String)>> {
         let found_by_text = page.hits.iter().filter(|hit| hit.text_score.is_some());
         let ids: Vec<Uuid> = found_by_text.map(|hit| hit.id.id).collect();
         if ids.is_empty() || plan.input.highlights == Highlights::Unwanted {
             return Ok(Vec::new());
         }
-        let words = plan.query.wanted();
-        Ok(text::highlights(&self.db, plan.scope, &ids, &words, MARKS).await?)
+        Ok(text::highlights(&self.db, plan.scope, &ids, terms, MARKS).await?)
     }
 }
 

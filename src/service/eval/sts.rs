@@ -1,9 +1,9 @@
 //! How well a model's similarities follow people's judgement.
 
-use super::{Error, Result};
 use crate::embed::Embedder;
 use crate::rank::correlation::{pearson, spearman};
 use crate::rank::mmr::dot;
+use crate::service::{Error, Result};
 
 /// Two texts and how similar people find them, on any scale.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,33 +1,18 @@
-//! `kindred eval`.
+//! `kindred eval sts`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::json;
 
-use super::model::ModelChoice;
-use super::{CliError, CliResult, output, wait};
+use crate::cli::model::ModelChoice;
+use crate::cli::{CliError, CliResult, output, wait};
 use crate::config::Config;
 use crate::service::eval::{self, StsPair};
 
-/// Measure how good a model is
 #[derive(Debug, Args)]
-pub(super) struct Eval {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, Subcommand)]
-enum What {
-    /// Compare a model's similarities with people's, over rows of `sentence1,sentence2,score`
-    ///
-    /// Prints Spearman's and Pearson's correlation, from -1 to 1. A header row is skipped.
-    Sts(Sts),
-}
-
-#[derive(Debug, Args)]
-struct Sts {
+pub(super) struct Sts {
     /// CSV file; `-` is standard input
     file: PathBuf,
 
@@ -39,13 +24,7 @@ struct Sts {
     json: bool,
 }
 
-pub(super) async fn run(command: Eval, config: Config) -> CliResult {
-    match command.what {
-        What::Sts(command) => sts(&command, &config).await,
-    }
-}
-
-async fn sts(command: &Sts, config: &Config) -> CliResult {
+pub(super) async fn run(command: &Sts, config: &Config) -> CliResult {
     let pairs = read_pairs(command)?;
     let embedder = command.model.find(config)?;
     let bar = wait::bar("Embedding", "pairs", pairs.len() as u64);

@@ -1,0 +1,144 @@
+//! The full-text leg of a search.
+
+mod near;
+mod score;
+mod terms;
+
+use sqlx::{Postgres, QueryBuilder, Row};
+use uuid::Uuid;
+
+use super::{Db, Result, filter, rows, visible};
+use crate::model::hit::Candidate;
+use crate::model::{Filter, Kind, NodeId, Scope};
+pub use terms::{Term, Terms, terms};
+
+use score::Choice;
+
+/// Characters of a body that are indexed, and in which words are marked.
+const INDEXED_CHARS: i32 = 100_000;
+/// Stands between two extracts of a body.
+const BETWEEN: char = '\u{3}';
+
+/// A search for words.
+pub struct Match<'a> {
+    pub kinds: &'a [Kind],
+    pub terms: &'a Terms,
+    pub filter: &'a Filter,
+    pub exclude: &'a [Uuid],
+    pub limit: i64,
+}
+
+/// Rows that were found, best first.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub candidates: Vec<Candidate>,
+    /// Whether no row that was not looked at could stand among the candidates.
+    pub is_exact: bool,
+}
+
+impl Found {
+    /// What is found when nothing is looked for.
+    pub fn none() -> Self {
+        Self { candidates: Vec::new(), is_exact: true }
+    }
+}
+
+/// The rows with any of the words, all of the phrases and none of the exclusions, best first.
+///
+/// Scored by BM25 over weighted fields, see [`score`]. In a large table only rows with the rarer words are
+/// looked at; `is_exact` says whether that can have cost a row its place. Served by the GIN index on
+/// `content.search`.
+pub async fn matches(db: &Db, scope: Scope, search: &Match<'_>) -> Result<Found> {
+    let choice = Choice::of(search.terms);
+    let mut query = QueryBuilder::<Postgres>::new("SELECT content.id, content.kind, ");
+    score::push(&mut query, search.terms);
+    query.push(" AS score FROM content");
+    if filter::needs_details(search.filter) {
+        query.push(filter::DETAILS);
+    }
+    score::push_unpacked(&mut query, search.terms);
+    let kinds: Vec<&str> = search.kinds.iter().map(|kind| kind.as_str()).collect();
+    query.push(" WHERE content.kind = ANY(").push_bind(kinds).push(")");
+    if let Some(any) = &choice.any {
+        query.push(" AND content.search @@ ").push_bind(any.clone()).push("::tsquery");
+    }
+    push_phrases(&mut query, search.terms);
+    visible::push(&mut query, scope);
+    filter::push(&mut query, search.filter);
+    super::search::push_excluded(&mut query, search.exclude);
+    query.push(" ORDER BY score DESC, content.id LIMIT ").push_bind(search.limit);
+    // A plan that is kept would read every `tsquery` again for every row.
+    let rows = query.build().persistent(false).fetch_all(db.sql(scope)).await?;
+    let candidates: Result<Vec<Candidate>> = rows
+        .iter()
+        .map(|row| {
+            let id = NodeId { kind: rows::kind(row.try_get(1)?)?, id: row.try_get(0)? };
+            Ok(Candidate { id, score: row.try_get(2)? })
+        })
+        .collect();
+    let candidates = candidates?;
+    let is_full = i64::try_from(candidates.len()).is_ok_and(|found| found >= search.limit);
+    let worst = candidates.last().map_or(0.0, |candidate| candidate.score);
+    let is_exact = choice.bound == 0.0 || is_full && worst > choice.bound;
+    Ok(Found { candidates, is_exact })
+}
+
+/// What must and must not occur, as the language of a row reads it.
+fn push_phrases(query: &mut QueryBuilder<Postgres>, terms: &Terms) {
+    let speaks = |language: &&terms::Language| {
+        language.required.is_some() || language.excluded.is_some()
+    };
+    if !terms.languages.iter().any(|language| speaks(&language)) {
+        return;
+    }
+    query.push(" AND (");
+    for (index, language) in terms.languages.iter().enumerate() {
+        query.push(if index > 0 { " OR " } else { "" }).push("(content.language = ");
+        query.push_bind(language.name.clone());
+        match &language.required {
+            Some(phrase) => {
+                query.push(" AND content.search @@ ").push_bind(phrase.clone()).push("::tsquery");
+            }
+            // The phrase has no words in this language, but has some in another.
+            None if terms.requires_phrase() => {
+                query.push(" AND false");
+            }
+            None => {}
+        }
+        if let Some(phrase) = &language.excluded {
+            query.push(" AND NOT content.search @@ ").push_bind(phrase.clone()).push("::tsquery");
+        }
+        query.push(")");
+    }
+    query.push(")");
+}
+
+/// Where the words of a search stand in the bodies of visible rows: up to two short extracts of each, in
+/// which the words are marked. The text around the marks is escaped for HTML by the caller.
+pub async fn highlights(
+    db: &Db,
+    scope: Scope,
+    ids: &[Uuid],
+    terms: &Terms,
+    (open, close): (&str, &str),
+) -> Result<Vec<(Uuid, String)>> {
+    if terms.words.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = QueryBuilder::<Postgres>::new(
+        "SELECT content.id, ts_headline(kindred_config(content.language), left(content.body, ",
+    );
+    query.push(INDEXED_CHARS).push("), wanted.q, ").push_bind(format!(
+        "StartSel={open}, StopSel={close}, FragmentDelimiter={BETWEEN}, MaxFragments=2, MaxWords=24, MinWords=8"
+    ));
+    query.push(") FROM content, (SELECT ").push_bind(Terms::any_of(&terms.words));
+    query.push("::tsquery AS q) AS wanted WHERE content.id = ANY(").push_bind(ids.to_vec());
+    query.push(") AND content.search @@ wanted.q");
+    visible::push(&mut query, scope);
+    let mut extracts = Vec::new();
+    for row in query.build().fetch_all(db.sql(scope)).await? {
+        let (id, text): (Uuid, String) = (row.try_get(0)?, row.try_get(1)?);
+        extracts.extend(text.split(BETWEEN).map(|extract| (id, extract.to_owned())));
+    }
+    Ok(extracts)
+}
