@@ -265,11 +265,15 @@ INSERT INTO lexeme_total (kind, language, owner_id, rows, length)
 SELECT kind, language, owner_id, count(*), sum(length(search)) FROM content
 WHERE deleted_at IS NULL GROUP BY kind, language, owner_id;
 
--- Near words are found by trigrams where the server has them and lets us.
+-- Near words are found by trigrams where the server has them and lets us. The embedded engine has not, and
+-- cannot catch the error.
 DO $$
 BEGIN
-    CREATE EXTENSION IF NOT EXISTS pg_trgm;
-    CREATE INDEX lexeme_word_trgm_idx ON lexeme USING gin (word gin_trgm_ops);
-EXCEPTION WHEN OTHERS THEN
+    IF EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm')
+        AND has_database_privilege(current_database(), 'CREATE') THEN
+        CREATE EXTENSION IF NOT EXISTS pg_trgm;
+        CREATE INDEX lexeme_word_trgm_idx ON lexeme USING gin (word gin_trgm_ops);
+    END IF;
+EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported THEN
     NULL;
 END $$;
