@@ -94,7 +94,7 @@ async fn texts_that_nest_deeply_are_cut_like_others() {
         ("HTML", deep("<div>")),
         ("HTML", deep("<b a=1>")),
         ("HTML", deep("<ul><li>")),
-        ("PLAIN", "x".repeat(1_000_000)),
+        ("PLAIN", "x".repeat(200_000)),
         ("PLAIN", deep("\u{202e}")),
     ] {
         let shown: String = body.chars().take(8).collect();
