@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::documents::{INGEST, ingest};
+use crate::documents::ingest;
 use crate::support::TestApp;
 
 /// What no text takes; in a build without optimization it is a multiple of what it should be.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+const INGEST: &str =
+    "mutation ($rows: [DocumentInput!]!) { ingestDocuments(rows: $rows) { created } }";
 
 const READ: &str =
     "{ documents(first: 20) { totalCount nodes { title body url tags summary externalId

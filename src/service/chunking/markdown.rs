@@ -246,11 +246,10 @@ fn list_marker(content: &str) -> Option<usize> {
     };
     let rest = &content[marker..];
     let spaces = indentation(rest);
-    match (rest.is_empty(), spaces) {
-        (true, _) => Some(marker + 1),
-        (false, 0) => None,
-        (false, 1..=4) => Some(marker + spaces),
-        (false, _) => Some(marker + 1),
+    match spaces {
+        0 if !rest.is_empty() => None,
+        1..=4 => Some(marker + spaces),
+        _ => Some(marker + 1),
     }
 }
 
@@ -333,9 +332,9 @@ mod tests {
             } else if let Event::End(TagEnd::Heading(_)) = event {
                 found.extend(title.take());
             } else if let Event::Text(text) | Event::Code(text) = event {
-                title.iter_mut().for_each(|title| title.push_str(&text));
+                title = title.map(|title| title + &text);
             } else if event == Event::SoftBreak {
-                title.iter_mut().for_each(|title| title.push(' '));
+                title = title.map(|title| title + " ");
             }
         }
         found.retain(|title| title.len() > 2);
