@@ -4,6 +4,7 @@ mod choice;
 mod near;
 mod score;
 mod terms;
+mod within;
 
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use super::{Db, Result, filter, rows, visible};
 use crate::model::hit::Candidate;
 use crate::model::{Filter, Kind, NodeId, Scope};
 pub use terms::{Term, Terms, terms};
+pub use within::{permitted, scores};
 
 use choice::Choice;
 
@@ -86,9 +88,7 @@ pub async fn matches(db: &Db, scope: Scope, search: &Match<'_>) -> Result<Found>
 
 /// What must and must not occur, as the language of a row reads it.
 fn push_phrases(query: &mut QueryBuilder<Postgres>, terms: &Terms) {
-    let speaks =
-        |language: &&terms::Language| language.required.is_some() || language.excluded.is_some();
-    if !terms.languages.iter().any(|language| speaks(&language)) {
+    if !terms.has_conditions() {
         return;
     }
     query.push(" AND (");

@@ -58,6 +58,13 @@ impl Terms {
         self.languages.iter().any(|language| language.required.is_some())
     }
 
+    /// Whether anything must or must not occur.
+    pub fn has_conditions(&self) -> bool {
+        self.languages
+            .iter()
+            .any(|language| language.required.is_some() || language.excluded.is_some())
+    }
+
     /// A query for rows with any of some words.
     pub(super) fn any_of<'a>(words: impl IntoIterator<Item = &'a Term>) -> String {
         let words: Vec<&str> = words.into_iter().map(|term| term.word.as_str()).collect();
