@@ -32,11 +32,19 @@ pub struct Leg {
     /// Rows that its list does not reach, because another leg found them, with the score that the leg
     /// gives them.
     pub filled: Vec<Candidate>,
+    /// What the leg gives to a row that it knows nothing of; `None` where it can compare any row.
+    pub floor: Option<f64>,
 }
 
 impl Leg {
+    /// A leg of vectors: it can compare any row.
     pub fn new(found: Vec<Candidate>) -> Self {
-        Self { found, filled: Vec::new() }
+        Self { found, ..Self::default() }
+    }
+
+    /// A leg of words: a row that has none of them has the score 0.
+    pub fn of_words(found: Vec<Candidate>) -> Self {
+        Self { found, floor: Some(0.0), ..Self::default() }
     }
 
     /// Every row whose score is known.

@@ -38,6 +38,7 @@ fn leg(low: f64, high: f64) -> impl Strategy<Value = Leg> {
         (0..=all.len()).prop_map(move |split| Leg {
             found: all[..split].to_vec(),
             filled: all[split..].to_vec(),
+            floor: (low.abs() < f64::EPSILON).then_some(0.0),
         })
     })
 }

@@ -41,7 +41,7 @@ mod tests {
             id: NodeId { kind: Kind::Song, id: Uuid::from_u128(id) },
             score,
         };
-        let text = Leg::new(vec![candidate(1, 9.0), candidate(2, 8.0), candidate(3, 7.0)]);
+        let text = Leg::of_words(vec![candidate(1, 9.0), candidate(2, 8.0), candidate(3, 7.0)]);
         let mut hits = fuse(&Leg::default(), &text, Fusion::Weighted, SemanticRatio(0.0));
         apply(&mut hits, &[-4.0, 6.0]);
         let order: Vec<u128> = hits.iter().map(|hit| hit.id.id.as_u128()).collect();

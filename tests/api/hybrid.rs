@@ -42,6 +42,17 @@ async fn a_phrase_must_occur_and_what_follows_a_minus_must_not() {
 }
 
 #[tokio::test]
+async fn phrases_and_exclusions_hold_for_what_meaning_finds_too() {
+    let app = TestApp::with_songs().await;
+    for ratio in [0.0, 0.5, 1.0] {
+        assert_eq!(found(&app, "\"pounding drums\" metal", ratio).await, ["Steel Hammer"]);
+        let without = found(&app, "metal -war", ratio).await;
+        assert_eq!(without[0], "Steel Hammer");
+        assert!(!without.contains(&"Demons of War".to_owned()), "{ratio}: {without:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_looks_like_an_operator_is_a_word() {
     let app = TestApp::with_songs().await;
     let texts = [

@@ -129,3 +129,24 @@ fn vectors_come_from_a_file_and_bad_lines_are_named_and_kept() {
         place.run(&["space", "import", "nowhere.jsonl", "--space", "second"]).with_code(1);
     assert!(missing.stderr.contains("cannot read `nowhere.jsonl`"), "{missing:?}");
 }
+
+#[test]
+fn a_space_is_configured_shown_and_reset() {
+    let place = with_songs();
+    let configure = |arguments: &[&str]| {
+        place.run(&[&["space", "configure", "kindred-static-256"][..], arguments].concat())
+    };
+    let set = ["--fusion", "relative-score", "--semantic-ratio", "0.4", "--chunk-tokens", "128"];
+    let set = configure(&set).with_code(0);
+    assert_eq!(
+        set.stdout,
+        "`kindred-static-256`: fusion relative-score, semantic ratio 0.4, chunk tokens 128, chunk overlap default\n"
+    );
+    let reset = configure(&["--reset", "fusion,chunk-tokens", "--json"]).with_code(0).json();
+    let (fusion, ratio, tokens) =
+        (&reset["fusion"], &reset["semanticRatio"], &reset["chunkTokens"]);
+    assert_eq!((fusion, ratio, tokens), (&Value::Null, &json!(0.4), &Value::Null));
+    assert_eq!(state(&place, "kindred-static-256").unwrap()["semanticRatio"], 0.4);
+    let wrong = configure(&["--semantic-ratio", "1.5"]).with_code(1);
+    assert!(wrong.stderr.contains("between 0 and 1, but is 1.5"), "{wrong:?}");
+}

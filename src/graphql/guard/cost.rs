@@ -48,6 +48,8 @@ const PRICES: &[Price] = &[
     price("recommend", 10, Size::Page(5)),
     priced_with("id", "similar", 10, Size::Page(10)),
     price("similar", 10, Size::Page(5)),
+    // A cross-encoder reads up to 100 texts.
+    priced_with("rerank", "hybridSearch", 100, Size::Page(10)),
     price("hybridSearch", 10, Size::Page(10)),
     price("clusters", 50, Size::List("k", 20)),
     price("songs", 2, Size::Page(20)),

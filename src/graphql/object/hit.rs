@@ -374,6 +374,6 @@ pub(in crate::graphql) enum Fusion {
     ReciprocalRank,
     /// By score, each list divided by its best.
     Weighted,
-    /// By score, each list stretched from 0 (its worst) to 1 (its best).
+    /// By score, each list stretched from 0 (its worst, or no word in common) to 1 (its best).
     RelativeScore,
 }

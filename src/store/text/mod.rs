@@ -1,8 +1,10 @@
 //! The full-text leg of a search.
 
+mod choice;
 mod near;
 mod score;
 mod terms;
+mod within;
 
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
@@ -11,8 +13,9 @@ use super::{Db, Result, filter, rows, visible};
 use crate::model::hit::Candidate;
 use crate::model::{Filter, Kind, NodeId, Scope};
 pub use terms::{Term, Terms, terms};
+pub use within::{permitted, scores};
 
-use score::Choice;
+use choice::Choice;
 
 /// Characters of a body that are indexed, and in which words are marked.
 const INDEXED_CHARS: i32 = 100_000;
@@ -45,11 +48,11 @@ impl Found {
 
 /// The rows with any of the words, all of the phrases and none of the exclusions, best first.
 ///
-/// Scored by BM25 over weighted fields, see [`score`]. In a large table only rows with the rarer words are
-/// looked at; `is_exact` says whether that can have cost a row its place. Served by the GIN index on
+/// Scored by BM25 over weighted fields, see `score`. In a large table only the most promising rows are
+/// looked at, see `choice`; `is_exact` says whether that can have cost a row its place. Served by the GIN index on
 /// `content.search`.
 pub async fn matches(db: &Db, scope: Scope, search: &Match<'_>) -> Result<Found> {
-    let choice = Choice::of(search.terms);
+    let choice = Choice::of(search.terms, search.limit);
     let mut query = QueryBuilder::<Postgres>::new("SELECT content.id, content.kind, ");
     score::push(&mut query, search.terms);
     query.push(" AS score FROM content");
@@ -85,9 +88,7 @@ pub async fn matches(db: &Db, scope: Scope, search: &Match<'_>) -> Result<Found>
 
 /// What must and must not occur, as the language of a row reads it.
 fn push_phrases(query: &mut QueryBuilder<Postgres>, terms: &Terms) {
-    let speaks =
-        |language: &&terms::Language| language.required.is_some() || language.excluded.is_some();
-    if !terms.languages.iter().any(|language| speaks(&language)) {
+    if !terms.has_conditions() {
         return;
     }
     query.push(" AND (");
@@ -137,7 +138,8 @@ pub async fn highlights(
     let mut extracts = Vec::new();
     for row in query.build().fetch_all(db.sql(scope)).await? {
         let (id, text): (Uuid, String) = (row.try_get(0)?, row.try_get(1)?);
-        extracts.extend(text.split(BETWEEN).map(|extract| (id, extract.to_owned())));
+        let marked = text.split(BETWEEN).filter(|extract| extract.contains(open));
+        extracts.extend(marked.map(|extract| (id, extract.to_owned())));
     }
     Ok(extracts)
 }

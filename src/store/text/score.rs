@@ -13,60 +13,9 @@ const B: f64 = 0.75;
 const PLACE_WEIGHTS: &str = "{0.4, 0.4, 0.6, 1}";
 /// What an occurrence in the body weighs.
 const BODY_WEIGHT: f64 = 0.4;
-/// Rows that are scored without further ado. Common words propose none beyond.
-const BUDGET: f64 = 2_000.0;
-
-/// Which rows are looked at.
-#[derive(Debug, PartialEq)]
-pub(super) struct Choice {
-    /// A `tsquery` that they match; `None` if a phrase chooses them.
-    pub(super) any: Option<String>,
-    /// The most that any other row can score.
-    pub(super) bound: f64,
-}
-
-impl Choice {
-    /// Words are taken as long as the rows that they stand in are few enough to be scored all, the rarest
-    /// first. What the other words could add is the bound: the idea of MaxScore (Turtle and Flood, 1995).
-    pub(super) fn of(terms: &Terms) -> Self {
-        if terms.words.is_empty() || terms.requires_phrase() {
-            return Self { any: None, bound: 0.0 };
-        }
-        let mut by_rows: Vec<&Term> = terms.words.iter().collect();
-        by_rows.sort_by(|a, b| a.rows.total_cmp(&b.rows));
-        let mut sum = 0.0;
-        let taken = by_rows.iter().take_while(|term| {
-            sum += term.rows;
-            sum <= BUDGET || terms.rows <= BUDGET
-        });
-        let taken = taken.count();
-        let (rare, common) = by_rows.split_at(taken);
-        // Words that stand nowhere in the shared catalogue may stand in rows of the viewer's own.
-        if rare.iter().all(|term| term.rows == 0.0) && !common.is_empty() {
-            return Self::of_common(rare, common);
-        }
-        let bound = common.iter().map(|term| most(term)).sum();
-        Self { any: Some(Terms::any_of(rare.iter().copied())), bound }
-    }
-
-    /// Every word is common: rows must have the rarest of them and one more.
-    fn of_common(unknown: &[&Term], common: &[&Term]) -> Self {
-        let Some((first, others)) = common.split_first() else {
-            return Self { any: None, bound: 0.0 };
-        };
-        let mut any: Vec<String> = unknown.iter().map(|term| term.word.clone()).collect();
-        if others.is_empty() {
-            any.push(first.word.clone());
-            return Self { any: Some(any.join(" | ")), bound: 0.0 };
-        }
-        any.push(format!("({} & ({}))", first.word, Terms::any_of(others.iter().copied())));
-        let without_first: f64 = others.iter().map(|term| most(term)).sum();
-        Self { any: Some(any.join(" | ")), bound: without_first.max(most(first)) }
-    }
-}
 
 /// The most that a word can add to a score: it approaches this when it stands in a row very often.
-fn most(term: &Term) -> f64 {
+pub(super) fn most(term: &Term) -> f64 {
     term.weight * (K1 + 1.0)
 }
 

@@ -44,7 +44,7 @@ pub struct Terms {
     pub(super) languages: Vec<Language>,
     /// Rows of the shared catalogue.
     pub(super) rows: f64,
-    /// Distinct lexemes of a row of the shared catalogue, on average.
+    /// Distinct lexemes of a row of the shared catalogue, on average; where it is empty, of a visible row.
     pub(super) average_length: f64,
 }
 
@@ -56,6 +56,13 @@ impl Terms {
 
     pub(super) fn requires_phrase(&self) -> bool {
         self.languages.iter().any(|language| language.required.is_some())
+    }
+
+    /// Whether anything must or must not occur.
+    pub fn has_conditions(&self) -> bool {
+        self.languages
+            .iter()
+            .any(|language| language.required.is_some() || language.excluded.is_some())
     }
 
     /// A query for rows with any of some words.
@@ -87,7 +94,9 @@ pub async fn terms(db: &Db, scope: Scope, kinds: &[Kind], query: &TextQuery) -> 
     }
     let counted = counted(db, scope, &names, query, &terms.languages).await?;
     let unknown: Vec<String> = unknown(&counted).map(|counted| counted.word.clone()).collect();
-    let near = near::words(db, scope, &names, &unknown).await?;
+    let languages: Vec<&str> =
+        terms.languages.iter().map(|language| language.name.as_str()).collect();
+    let near = near::words(db, scope, &names, &languages, &unknown).await?;
     let words = counted.into_iter().map(|counted| {
         let Counted { word, times, rows, .. } = counted;
         (quoted(&word), times, rows, 1.0)
@@ -105,7 +114,8 @@ async fn totals(db: &Db, scope: Scope, kinds: &[&str], query: &TextQuery) -> Res
     let mut statement = QueryBuilder::<Postgres>::new(
         "WITH language AS (SELECT content.language, \
              sum(content.rows) FILTER (WHERE content.is_shared)::float8 AS rows, \
-             sum(content.length) FILTER (WHERE content.is_shared)::float8 AS length \
+             sum(content.length) FILTER (WHERE content.is_shared)::float8 AS length, \
+             sum(content.rows)::float8 AS seen_rows, sum(content.length)::float8 AS seen_length \
          FROM (SELECT *, owner_id IS NULL AS is_shared FROM lexeme_total) AS content \
          WHERE content.kind = ANY(",
     );
@@ -115,7 +125,9 @@ async fn totals(db: &Db, scope: Scope, kinds: &[&str], query: &TextQuery) -> Res
     push_phrases(&mut statement, &query.phrases, " & ");
     push_phrases(&mut statement, &query.excluded, " | ");
     statement.push(
-        "coalesce(sum(rows) OVER (), 0), coalesce(sum(length) OVER (), 0) \
+        "coalesce(sum(rows) OVER (), 0), coalesce(\
+             sum(length) OVER () / nullif(sum(rows) OVER (), 0), \
+             sum(seen_length) OVER () / nullif(sum(seen_rows) OVER (), 0), 1) \
          FROM language ORDER BY language",
     );
     let mut terms = Terms::default();
@@ -123,8 +135,7 @@ async fn totals(db: &Db, scope: Scope, kinds: &[&str], query: &TextQuery) -> Res
         let (required, excluded) = (row.try_get(1)?, row.try_get(2)?);
         terms.languages.push(Language { name: row.try_get(0)?, required, excluded });
         terms.rows = row.try_get(3)?;
-        let length: f64 = row.try_get(4)?;
-        terms.average_length = (length / terms.rows.max(1.0)).max(1.0);
+        terms.average_length = row.try_get::<f64, _>(4)?.max(1.0);
     }
     Ok(terms)
 }

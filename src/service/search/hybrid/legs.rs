@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use super::Plan;
+use crate::model::NodeId;
 use crate::model::hit::{Candidate, SearchStrategy, best_first};
 use crate::rank::Leg;
 use crate::service::search::as_limit;
@@ -47,8 +48,19 @@ struct Proposed {
 
 impl Proposed {
     fn nothing() -> Self {
-        let strategy = SearchStrategy::FullText;
-        Self { rows: Vec::new(), has_more: false, strategy, terms: Terms::default() }
+        Self {
+            rows: Vec::new(),
+            has_more: false,
+            strategy: SearchStrategy::FullText,
+            terms: Terms::default(),
+        }
+    }
+
+    /// Cuts the list, best first, to a size.
+    fn cut(mut self, size: usize) -> Self {
+        self.has_more |= self.rows.len() > size;
+        self.rows.truncate(size);
+        self
     }
 }
 
@@ -72,20 +84,32 @@ impl Services {
         };
         // Both come to their end also where one fails: no statement is dropped half-way.
         let (semantic, text) = tokio::join!(semantic, self.matching_rows(plan, size));
-        let ((asked, semantic), text) = (semantic?, text?);
+        let ((asked, mut semantic), text) = (semantic?, text?);
+        self.keep_permitted(plan, &text.terms, &mut semantic.rows).await?;
         let mut legs = Legs {
             is_complete: !semantic.has_more && !text.has_more,
             strategy: semantic.strategy,
             semantic: Leg::new(semantic.rows),
-            text: Leg::new(text.rows),
+            text: Leg::of_words(text.rows),
             terms: text.terms,
             vector: asked.vector,
             is_degraded: asked.is_degraded || plan.tier == Tier::StandIn,
         };
         // A leg that has no more rows has scored every row that it can score.
-        if semantic.has_more {
-            legs.semantic.filled = self.similarities(plan, &legs).await?;
-        }
+        let similarities = async {
+            match &legs.vector {
+                Some(vector) if semantic.has_more => self.similarities(plan, &legs, vector).await,
+                Some(_) | None => Ok(Vec::new()),
+            }
+        };
+        let text_scores = async {
+            match text.has_more {
+                true => self.text_scores(plan, &legs).await,
+                false => Ok(Vec::new()),
+            }
+        };
+        let (similarities, text_scores) = tokio::join!(similarities, text_scores);
+        (legs.semantic.filled, legs.text.filled) = (similarities?, text_scores?);
         Ok(legs)
     }
 
@@ -136,19 +160,34 @@ impl Services {
             proposed.rows.extend(found.candidates);
         }
         proposed.rows.sort_by(|a, b| best_first((a.score, a.id.id), (b.score, b.id.id)));
-        proposed.has_more = proposed.rows.len() > size;
-        proposed.rows.truncate(size);
-        Ok(proposed)
+        Ok(proposed.cut(size))
+    }
+
+    /// Leaves out what lacks a phrase or has a word that is excluded: meaning knows nothing of either.
+    async fn keep_permitted(
+        &self,
+        plan: &Plan<'_>,
+        terms: &Terms,
+        rows: &mut Vec<Candidate>,
+    ) -> Result<()> {
+        if rows.is_empty() || !terms.has_conditions() {
+            return Ok(());
+        }
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id.id).collect();
+        let permitted = text::permitted(&self.db, plan.scope, terms, &ids).await?;
+        rows.retain(|row| permitted.contains(&row.id.id));
+        Ok(())
     }
 
     async fn matching_rows(&self, plan: &Plan<'_>, size: usize) -> Result<Proposed> {
-        if plan.ratio >= 1.0 {
+        let has_words = plan.ratio < 1.0;
+        if !has_words && plan.query.phrases.is_empty() && plan.query.excluded.is_empty() {
             return Ok(Proposed::nothing());
         }
         let kinds = &plan.input.kinds;
         let terms = text::terms(&self.db, plan.scope, kinds, &plan.query).await?;
-        if terms.is_empty() {
-            return Ok(Proposed::nothing());
+        if !has_words || terms.is_empty() {
+            return Ok(Proposed { terms, ..Proposed::nothing() });
         }
         let search = text::Match {
             kinds,
@@ -158,22 +197,23 @@ impl Services {
             limit: as_limit(size + 1),
         };
         let found = text::matches(&self.db, plan.scope, &search).await?;
-        let mut rows = found.candidates;
-        let has_more = rows.len() > size || !found.is_exact;
-        rows.truncate(size);
-        Ok(Proposed { rows, has_more, terms, ..Proposed::nothing() })
+        let (rows, has_more) = (found.candidates, !found.is_exact);
+        Ok(Proposed { rows, has_more, terms, ..Proposed::nothing() }.cut(size))
     }
 
     /// How similar the rows are that full text alone found. Without this they would count as unlike the
     /// query, although meaning only had better ones.
-    async fn similarities(&self, plan: &Plan<'_>, legs: &Legs) -> Result<Vec<Candidate>> {
-        let Some(vector) = &legs.vector else { return Ok(Vec::new()) };
-        let known: HashSet<Uuid> = legs.semantic.known().map(|row| row.id.id).collect();
+    async fn similarities(
+        &self,
+        plan: &Plan<'_>,
+        legs: &Legs,
+        vector: &[f32],
+    ) -> Result<Vec<Candidate>> {
+        let lacking = lacking(&legs.text.found, &legs.semantic.found);
         let mut filled = Vec::new();
         for kind in &plan.input.kinds {
-            let lacking = legs.text.found.iter().map(|row| row.id);
-            let lacking = lacking.filter(|id| id.kind == *kind && !known.contains(&id.id));
-            let ids: Vec<Uuid> = lacking.map(|id| id.id).collect();
+            let of_kind = lacking.iter().filter(|id| id.kind == *kind);
+            let ids: Vec<Uuid> = of_kind.map(|id| id.id).collect();
             if !ids.is_empty() {
                 let (db, scope) = (&self.db, plan.scope);
                 let rows =
@@ -184,6 +224,22 @@ impl Services {
         filled.sort_by(|a, b| best_first((a.score, a.id.id), (b.score, b.id.id)));
         Ok(filled)
     }
+
+    /// How well the words stand in rows that meaning alone found.
+    async fn text_scores(&self, plan: &Plan<'_>, legs: &Legs) -> Result<Vec<Candidate>> {
+        let lacking = lacking(&legs.semantic.found, &legs.text.found);
+        let ids: Vec<Uuid> = lacking.iter().map(|id| id.id).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(text::scores(&self.db, plan.scope, &legs.terms, &ids).await?)
+    }
+}
+
+/// The rows of one list that another one lacks.
+fn lacking(of: &[Candidate], other: &[Candidate]) -> Vec<NodeId> {
+    let known: HashSet<Uuid> = other.iter().map(|row| row.id.id).collect();
+    of.iter().map(|row| row.id).filter(|id| !known.contains(&id.id)).collect()
 }
 
 impl Legs {
