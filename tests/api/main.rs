@@ -17,6 +17,7 @@ mod support;
 
 mod access;
 mod boosts;
+mod chunks;
 mod documents;
 mod documents_hostile;
 mod facets;
