@@ -6,7 +6,7 @@ use super::terms::{Term, Terms};
 /// Rows with any of the words that are scored without further ado.
 const FEW_ROWS: f64 = 3_000.0;
 /// Rows of a large table that are scored, about, at least.
-const BUDGET: f64 = 1_500.0;
+const BUDGET: f64 = 1_000.0;
 /// Rows that are scored for each one that is wanted, about, at least.
 const BUDGET_PER_ROW: f64 = 4.0;
 /// Words that are combined.

@@ -21,8 +21,8 @@ const MAX_STEMS: usize = 20;
 /// Words of the shared catalogue in the place of unknown ones, with the rows that they stand in.
 ///
 /// One letter may be wrong, missing, too many or swapped with its neighbor from four letters on, two from
-/// eight letters on. Served by the trigram index on `lexeme.word` where the server has `pg_trgm`, otherwise
-/// by the primary key: then the first letter must be right.
+/// eight letters on. Served by the primary key, for which the first letter must be right, and where the server
+/// has `pg_trgm` also by the trigram index on `lexeme.word`, for which it need not be.
 pub(super) async fn words(
     db: &Db,
     scope: Scope,
@@ -55,14 +55,12 @@ async fn compared(db: &Db, scope: Scope, kinds: &[&str], word: &str) -> Result<V
         sqlx::query_scalar("SELECT to_regclass('lexeme_word_trgm_idx') IS NOT NULL")
             .fetch_one(db.sql(scope))
             .await?;
-    let by_index = if has_trigrams {
-        "lexeme.word % $2"
-    } else {
-        "lexeme.word >= left($2, 1) AND lexeme.word < left($2, 1) || U&'\\+10FFFF'"
-    };
+    // In a short word two letters that are swapped leave no trigram as it was.
+    let by_trigrams = if has_trigrams { "OR lexeme.word % $2" } else { "" };
     let statement = format!(
         "SELECT lexeme.word, sum(lexeme.rows)::float8 FROM lexeme WHERE lexeme.kind = ANY($1) \
-         AND {by_index} AND char_length(lexeme.word) BETWEEN $3 AND $4 \
+         AND (lexeme.word >= left($2, 1) AND lexeme.word < left($2, 1) || U&'\\+10FFFF' {by_trigrams}) \
+         AND char_length(lexeme.word) BETWEEN $3 AND $4 \
          GROUP BY lexeme.word HAVING sum(lexeme.rows) > 0 \
          ORDER BY sum(lexeme.rows) DESC, lexeme.word LIMIT {MAX_COMPARED}"
     );
