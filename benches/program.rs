@@ -65,6 +65,37 @@ pub(crate) fn ingest(
     Ok(Ingested { seconds: ms_since(started) / 1_000.0, peak_mb })
 }
 
+/// Runs `kindred ingest documents`.
+pub(crate) fn ingest_documents(database: &Database, folder: &Path) -> Result<()> {
+    let status = kindred(Some(database)).args(["ingest", "documents"]).arg(folder).status()?;
+    // 2 says that some documents were rejected, such as an empty one.
+    match status.code() {
+        Some(0 | 2) => Ok(()),
+        Some(_) | None => Err(format!("`kindred ingest` ended with {status}").into()),
+    }
+}
+
+/// Runs `kindred eval retrieval` over a folder with a collection, and returns what it measured. The
+/// collection goes into a database beside the one that is given.
+pub(crate) fn eval(database: &Database, files: &Path, backend: &str) -> Result<Value> {
+    let mut command = kindred(Some(database));
+    command.args(["eval", "retrieval", "--json", "--backend", backend]);
+    for (option, file) in
+        [("--corpus", "corpus.jsonl"), ("--queries", "queries.jsonl"), ("--qrels", "qrels.tsv")]
+    {
+        command.arg(option).arg(files.join(file));
+    }
+    for name in ["LOCAL_MODEL_DIR", "ORT_DYLIB_PATH"] {
+        command.envs(std::env::var_os(name).map(|value| (name, value)));
+    }
+    let output = command.stdout(Stdio::piped()).output()?;
+    if !output.status.success() {
+        return Err(format!("`kindred eval` ended with {}", output.status).into());
+    }
+    let reports: Value = serde_json::from_slice(&output.stdout)?;
+    Ok(reports[0].clone())
+}
+
 /// Makes the tables and the space of the embedding model, and no rows.
 pub(crate) fn prepare(database: &Database) -> Result<()> {
     let status = kindred(Some(database)).args(["stats", "--json"]).status()?;

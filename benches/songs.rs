@@ -18,6 +18,7 @@ mod measure;
 mod program;
 mod recall;
 mod relevance;
+mod retrieval;
 mod search;
 mod statements;
 
@@ -32,8 +33,18 @@ use measure::Report;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What can be asked for by name.
-const PARTS: [&str; 8] =
-    ["ingest", "search", "recall", "footprint", "embedder", "relevance", "backfill", "local"];
+const PARTS: [&str; 10] = [
+    "ingest",
+    "search",
+    "recall",
+    "footprint",
+    "embedder",
+    "relevance",
+    "backfill",
+    "local",
+    "retrieval",
+    "chunks",
+];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -71,8 +82,16 @@ async fn run(databases: &mut Databases, songs: &Path, wanted: &[String]) -> Resu
     if is_wanted("local") {
         local::run(databases, &mut report).await?;
     }
-    if wanted == ["local"] {
-        // It needs no songs.
+    if is_wanted("retrieval") {
+        retrieval::run(databases, &mut report).await?;
+    }
+    if is_wanted("chunks") {
+        retrieval::chunks(databases, &mut report).await?;
+    }
+    if !wanted.is_empty()
+        && wanted.iter().all(|part| ["local", "retrieval", "chunks"].contains(&part.as_str()))
+    {
+        // They need no songs.
         return Ok(report);
     }
     let database = databases.create("songs").await?;

@@ -7,6 +7,8 @@ mod commands;
 mod crash;
 #[path = "cli/documents.rs"]
 mod documents;
+#[path = "cli/eval.rs"]
+mod eval;
 #[path = "cli/ingest.rs"]
 mod ingest;
 #[path = "cli/kill.rs"]

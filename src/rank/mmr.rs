@@ -1,6 +1,7 @@
 //! Maximal marginal relevance: Carbonell and Goldstein, SIGIR 1998.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use uuid::Uuid;
 
@@ -51,9 +52,9 @@ pub fn diversify(rows: &[Row<'_>], diversity: f64, count: usize) -> Vec<Pick> {
 
 /// Up to `count` hits in the order of [`diversify`]. Likeness counts in shares of the best score, so
 /// that one diversity means the same in every fusion.
-pub fn apply(
+pub fn apply<S: BuildHasher>(
     hits: &[Hit],
-    vectors: &HashMap<Uuid, Vec<f32>>,
+    vectors: &HashMap<Uuid, Vec<f32>, S>,
     diversity: f64,
     count: usize,
 ) -> Vec<Hit> {

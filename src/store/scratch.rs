@@ -15,11 +15,14 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes an empty database on the server of `home`, in which nothing is changed. The name is made of
-    /// the id, so it is nobody else's.
+    /// Makes an empty database on the server of `home`, in which nothing is changed. Its name is that of
+    /// `home` and the id.
     pub async fn create(home: &Options, id: Uuid) -> Result<Self> {
-        let scratch = Self { name: format!("kindred_eval_{}", id.simple()), home: home.clone() };
-        scratch.execute(format!("CREATE DATABASE {}", scratch.name)).await.map_err(|error| {
+        let url = parsed(home)?;
+        let beside: String = url.get_database().unwrap_or("kindred").chars().take(24).collect();
+        let name = format!("{beside}_eval_{}", id.simple());
+        let scratch = Self { name, home: home.clone() };
+        scratch.execute(format!("CREATE DATABASE {}", scratch.quoted())).await.map_err(|error| {
             Error::Setup(format!(
                 "cannot make a database of its own on the server ({error}); the user needs the right \
                  CREATEDB, or unset `DATABASE_URL` to use an embedded database"
@@ -36,8 +39,12 @@ impl Scratch {
 
     /// Drops it, also where somebody is still connected.
     pub async fn drop(self) -> Result<()> {
-        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.quoted());
         Ok(self.execute(statement).await?)
+    }
+
+    fn quoted(&self) -> String {
+        format!("\"{}\"", self.name.replace('"', "\"\""))
     }
 
     async fn execute(&self, statement: String) -> std::result::Result<(), sqlx::Error> {

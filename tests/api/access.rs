@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::documents::{STARS, guide, ingest_of, sections};
 use crate::support::client::Client;
 use crate::support::{TestApp, catalogue, texts, titles, user_id};
 
 /// Every query, with and without what a stranger could learn from. `ID` stands for a row.
-const QUERIES: [&str; 22] = [
+const QUERIES: [&str; 30] = [
     "songs(first: 100) { totalCount nodes { id title band body embeddingStatus } pageInfo { hasNextPage endCursor } }",
     "songs(first: 100, orderBy: { field: POPULARITY, direction: DESC }) { edges { cursor node { id } } }",
     "songs(where: { owned: true }) { totalCount nodes { id } }",
@@ -29,6 +30,14 @@ const QUERIES: [&str; 22] = [
     "nodes(ids: [\"ID\"]) { id }",
     "similar(id: \"ID\") { totalCount nodes { id } }",
     "recommend(like: [{ id: \"ID\" }]) { nodes { id } }",
+    "documents(first: 20) { totalCount nodes { id title externalId url tags summary body chunkCount chunks(first: 2) { totalCount nodes { id } } } pageInfo { hasNextPage endCursor } }",
+    "documents(where: { document: { tags: [\"zanzibar\"] } }) { totalCount nodes { id } }",
+    "documents(where: { owned: true }, orderBy: { field: UPDATED_AT }) { totalCount nodes { id } }",
+    "documents(first: 5) { nodes { id similar(first: 20) { nodes { id } pageInfo { hasNextPage } } } }",
+    "hybridSearch(query: \"secret zanzibar rites\", kinds: [CHUNK, DOCUMENT], first: 50) { nodes { id title } edges { score textScore highlights } info { complete strategy } }",
+    "hybridSearch(query: \"zanzibar\", kinds: [CHUNK], where: { chunk: { document: { tags: [\"zanzibar\"] } } }) { nodes { id } }",
+    "hybridSearch(query: \"zanzibar\", kinds: [CHUNK], where: { chunk: { documentIds: [\"ID\"] } }) { nodes { id } }",
+    "recommend(query: \"secret zanzibar\", kind: CHUNK, first: 50) { nodes { id } }",
 ];
 
 /// What a viewer reads, with everything left out that differs from one time to the next.
@@ -55,6 +64,24 @@ fn secrets() -> Vec<Value> {
     ]
 }
 
+fn secret_documents() -> Value {
+    let text = "The secret zanzibar rites are about heavy metal and lullabies.";
+    let mut rows = vec![sections("secret-1", &[("Zanzibar", text), ("Rites", text)])];
+    rows[0]["tags"] = json!(["zanzibar"]);
+    rows.push(json!({ "externalId": "secret-2", "body": format!("# Secret\n\n{text}") }));
+    json!(rows)
+}
+
+/// Bob's songs, documents and chunks: an id of each kind.
+async fn bobs_rows(app: &TestApp) -> Vec<String> {
+    let song = app.ingest(&secrets(), Some(user_id("bob"))).await.remove(0);
+    let document = ingest_of(app, Some("bob"), secret_documents()).await.remove(0);
+    let chunks = "{ documents { nodes { chunks { nodes { id } } } } }";
+    let answer = app.as_user("bob").ask(chunks).await;
+    let document_chunks = &answer["documents"]["nodes"][0]["chunks"]["nodes"];
+    vec![song, document, texts(document_chunks, "id").remove(0)]
+}
+
 const UNKNOWN: &str = "song:00000000-0000-0000-0000-000000000000";
 
 #[tokio::test]
@@ -63,18 +90,27 @@ async fn rows_of_another_person_change_nothing_that_a_viewer_can_read() {
     app.songs(&catalogue::songs()).await;
     let own = [json!({ "externalId": "own", "title": "Adas Own", "description": "Heavy metal." })];
     app.songs_of("ada", &own).await;
+    ingest_of(&app, None, json!([guide()])).await;
+    ingest_of(&app, Some("ada"), json!([sections("own", &[STARS])])).await;
+    app.run_queue().await;
     let viewers = [app.anonymous(), app.as_user("ada"), app.as_user("eve")];
+    let unknown = ["song", "document", "chunk"].map(|kind| UNKNOWN.replace("song", kind));
     let mut before = Vec::new();
     for viewer in &viewers {
-        before.push(everything(viewer, UNKNOWN).await);
+        for id in &unknown {
+            before.push(everything(viewer, id).await);
+        }
     }
-    let ids = app.songs_of("bob", &secrets()).await;
-    for (viewer, before) in viewers.iter().zip(&before) {
-        // The id of a row that is another's answers as one of a row that is not there.
-        for id in [UNKNOWN, &ids[0]] {
-            let after = everything(viewer, id).await;
-            for (before, after) in before.iter().zip(&after) {
-                assert_eq!(before, after);
+    let ids = bobs_rows(&app).await;
+    app.run_queue().await;
+    // The id of a row that is another's answers as one of a row that is not there.
+    for (viewer, before) in viewers.iter().zip(before.chunks(3)) {
+        for ids in [&unknown[..], &ids[..]] {
+            for (id, before) in ids.iter().zip(before) {
+                let after = everything(viewer, id).await;
+                for (before, after) in before.iter().zip(&after) {
+                    assert_eq!(before, after);
+                }
             }
         }
     }
@@ -86,7 +122,7 @@ async fn rows_of_another_person_stay_hidden_while_they_wait_to_be_embedded() {
     app.songs(&catalogue::songs()).await;
     let ada = app.as_user("ada");
     let before = everything(&ada, UNKNOWN).await;
-    app.ingest(&secrets(), Some(user_id("bob"))).await;
+    bobs_rows(&app).await;
     assert_eq!(before, everything(&ada, UNKNOWN).await);
 }
 
@@ -190,6 +226,7 @@ async fn only_administrators_change_the_catalogue() {
     let own = app.songs_of("ada", &[catalogue::song("Own", "")]).await;
     let mutations = [
         "ingestSongs(rows: [{ title: \"x\" }]) { created }".to_owned(),
+        "ingestDocuments(rows: [{ body: \"x\" }]) { created }".to_owned(),
         format!(
             "ingestSongs(rows: [{{ title: \"x\" }}], ownerId: \"{}\") {{ created }}",
             user_id("ada")

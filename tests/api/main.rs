@@ -17,6 +17,7 @@ mod support;
 
 mod access;
 mod boosts;
+mod chunks;
 mod documents;
 mod documents_hostile;
 mod facets;
@@ -27,6 +28,7 @@ mod http;
 mod hybrid;
 mod indexes;
 mod ingest;
+mod judgments;
 mod lifecycle;
 mod masking;
 mod nodes;

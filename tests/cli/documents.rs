@@ -97,7 +97,8 @@ fn documents_of_a_running_server_are_found_by_their_parts() {
 
     // What a server cannot read in one request is refused before it is sent.
     let long = place.file("long.txt", "漢字 ".repeat(330_000));
-    let ended = place.run(&["ingest", "documents", &long]).with_code(2);
+    let target = ["--url", &server.url, "--token", &server.token];
+    let ended = place.run(&[&["ingest", "documents", &long][..], &target].concat()).with_code(2);
     assert!(ended.stderr.contains("; a server takes 2087152, so cut it"), "{ended:?}");
 }
 

@@ -60,7 +60,7 @@ const LIBRARIES: &[Library] = &[
         homes: &["src/graphql/"],
         exceptions: &[
             ("src/http/graphql.rs", "hands requests to the schema and takes its answers"),
-            ("src/app.rs", "runs requests of this very process"),
+            ("src/app/mod.rs", "runs requests of this very process"),
         ],
     },
     Library { names: &["async_graphql_axum"], homes: &["src/http/"], exceptions: &[] },
@@ -68,7 +68,7 @@ const LIBRARIES: &[Library] = &[
         names: &["axum", "tower", "tower_http"],
         homes: &["src/http/"],
         exceptions: &[
-            ("src/app.rs", "starts the server with `axum::serve`"),
+            ("src/app/mod.rs", "starts the server with `axum::serve`"),
             ("src/embed/openai/client.rs", "async-openai takes its HTTP client as a service"),
         ],
     },
@@ -274,7 +274,7 @@ fn a_library_away_from_home_is_found() {
     assert_eq!(libraries("src/service/mod.rs", "use async_graphql;").len(), 1);
     assert_eq!(libraries("src/graphql/mod.rs", "use axum::Router;").len(), 1);
     assert!(libraries("src/store/task.rs", "use pgvector::Vector;").is_empty());
-    assert!(libraries("src/app.rs", "axum::serve(listener, router)").is_empty());
+    assert!(libraries("src/app/mod.rs", "axum::serve(listener, router)").is_empty());
     assert!(libraries("src/service/mod.rs", "let entity = model::entity::x;").is_empty());
 }
 

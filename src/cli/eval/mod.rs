@@ -1,7 +1,9 @@
 //! `kindred eval`.
 
+mod judgments;
 mod retrieval;
 mod sts;
+mod table;
 
 use clap::{Args, Subcommand};
 
@@ -35,6 +37,9 @@ enum What {
     /// by words alone, by meaning alone, and by both with each fusion; a `*` marks what a search gets that
     /// says nothing else.
     Retrieval(retrieval::Retrieval),
+
+    /// Search the catalogue for every query that was judged with `recordJudgment`, and compare
+    Judgments(judgments::Judgments),
 }
 
 pub(super) async fn run(command: Eval, config: Config) -> CliResult {
@@ -43,6 +48,7 @@ pub(super) async fn run(command: Eval, config: Config) -> CliResult {
         (Some(What::Retrieval(command)), None) | (None, Some(command)) => {
             retrieval::run(&command, &config).await
         }
+        (Some(What::Judgments(command)), None) => judgments::run(command, config).await,
         (Some(_), Some(_)) => Err(CliError::Usage {
             message: "options of `kindred eval` stand before a subcommand".to_owned(),
             hint: Some("put them behind it, as in `kindred eval retrieval --corpus …`"),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::table::{self, Line};
 use crate::app::{App, Temporary};
 use crate::cli::client::Client;
 use crate::cli::{CliError, CliResult, output, wait};
@@ -14,6 +15,7 @@ use crate::embed::Backend;
 use crate::model::Kind;
 use crate::service::eval::beir::{self, Entry, Left, Qrels};
 use crate::service::eval::{Collection, Evaluated, Evaluation, Searched, searches};
+use crate::service::{Setting, SpaceChanges};
 
 /// What is measured.
 #[derive(Debug, Clone, Args)]
@@ -41,6 +43,18 @@ pub(super) struct Retrieval {
     /// Language of the documents, such as `english` or `de` [default: english]
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
+
+    /// Tokens of a chunk at most [default: the space's]
+    #[arg(long, value_name = "COUNT")]
+    chunk_tokens: Option<i32>,
+
+    /// Tokens that a chunk repeats of the one before [default: the space's]
+    #[arg(long, value_name = "COUNT")]
+    chunk_overlap: Option<i32>,
+
+    /// Share of meaning in a hybrid search, from 0 to 1 [default: the space's]
+    #[arg(long, value_name = "SHARE")]
+    semantic_ratio: Option<f64>,
 
     /// Print the result as JSON
     #[arg(long)]
@@ -181,6 +195,7 @@ async fn searched(
     files: &Files,
 ) -> Result<(Collection, Evaluation, Left, i64), CliError> {
     let viewer = app.operator();
+    configure(command, app).await?;
     let bar = wait::bar("Writing", "documents", files.corpus.len() as u64);
     let language = command.language.as_deref();
     let corpus = files.corpus.clone();
@@ -206,6 +221,24 @@ async fn searched(
     Ok((collection, evaluation, left, failed))
 }
 
+/// Gives the settings that are tried to the space of the database.
+async fn configure(command: &Retrieval, app: &App) -> Result<(), CliError> {
+    fn set<T>(value: Option<T>) -> Setting<T> {
+        value.map_or(Setting::Keep, Setting::Set)
+    }
+    let changes = SpaceChanges {
+        fusion: Setting::Keep,
+        semantic_ratio: set(command.semantic_ratio),
+        chunk_tokens: set(command.chunk_tokens),
+        chunk_overlap: set(command.chunk_overlap),
+    };
+    let viewer = app.operator();
+    for (space, _) in app.services.all_spaces(viewer).await? {
+        app.services.configure_space(viewer, &space.name, changes).await?;
+    }
+    Ok(())
+}
+
 fn print(report: &Report) -> Result<(), CliError> {
     let Report { backend, model, documents, evaluation, .. } = report;
     let (queries, judgments) = (evaluation.queries, evaluation.judgments);
@@ -213,37 +246,17 @@ fn print(report: &Report) -> Result<(), CliError> {
         "{}, {model}: {documents} documents, {queries} queries, {judgments} judgements",
         backend.as_str()
     ))?;
-    let gain = format!("nDCG@{}", evaluation.k);
-    output::text(&format!(
-        "{:30} {gain:>8} {:>8} {:>8} {:>10}",
-        "mode", "MAP", "MRR", "recall@100"
-    ))?;
-    for evaluated in &evaluation.modes {
-        let metrics = evaluated.metrics;
-        output::text(&format!(
-            "{:30} {:8.4} {:8.4} {:8.4} {:10.4}",
-            title(evaluated),
-            metrics.ndcg,
-            metrics.map,
-            metrics.mrr,
-            metrics.recall
-        ))?;
-    }
+    table::print(evaluation.k, evaluation.modes.iter().map(line))?;
     for remark in remarks(report) {
         output::note(&remark);
     }
     Ok(())
 }
 
-fn title(evaluated: &Evaluated) -> String {
-    let name = match evaluated.mode.fusion() {
-        None => format!("{} alone", evaluated.mode.as_str()),
-        Some(fusion) => {
-            let name = fusion.as_str().replace('_', " ");
-            format!("hybrid, {name}, {:.2}", evaluated.semantic_ratio)
-        }
-    };
-    format!("{name}{}", if evaluated.is_default { " *" } else { "" })
+fn line(evaluated: &Evaluated) -> Line {
+    let Evaluated { mode, semantic_ratio, is_default, metrics } = *evaluated;
+    let figures = [metrics.ndcg, metrics.map, metrics.mrr, metrics.recall];
+    Line { fusion: mode.fusion(), semantic_ratio, is_default, figures }
 }
 
 /// What of the collection did not count, or not as one might think.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -124,10 +124,7 @@ impl Engine {
         if rest.is_zero() {
             return questions.recv().ok();
         }
-        match questions.recv_timeout(rest) {
-            Ok(question) => Some(question),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        questions.recv_timeout(rest).ok()
     }
 
     fn load(&self) -> Result<TextRerank, Error> {

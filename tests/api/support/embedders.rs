@@ -1,7 +1,7 @@
 //! Embedders that misbehave.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,6 +31,8 @@ pub(crate) struct FlakyEmbedder {
     fault: Fault,
     /// Texts that were embedded, queries not counted.
     pub(crate) texts: AtomicUsize,
+    /// What they were.
+    pub(crate) seen: Mutex<Vec<String>>,
     /// Calls with documents.
     pub(crate) calls: AtomicUsize,
     /// Faults that are still to come.
@@ -54,7 +56,8 @@ impl FlakyEmbedder {
     ) -> Arc<Self> {
         let (texts, calls) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (left, hangs) = (AtomicUsize::new(left), Notify::new());
-        Arc::new(Self { inner, word, fault, texts, calls, left, hangs })
+        let seen = Mutex::default();
+        Arc::new(Self { inner, word, fault, texts, seen, calls, left, hangs })
     }
 
     /// Only counts.
@@ -96,6 +99,7 @@ impl Embedder for FlakyEmbedder {
             self.fail().await?;
         }
         self.texts.fetch_add(texts.len(), Ordering::SeqCst);
+        self.seen.lock().unwrap().extend_from_slice(texts);
         let mut vectors = self.inner.embed_documents(texts).await?;
         if is_faulty {
             vectors.pop();

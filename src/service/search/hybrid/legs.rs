@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Plan;
 use crate::model::NodeId;
-use crate::model::hit::{Candidate, SearchStrategy, best_first};
+use crate::model::hit::{Candidate, Fusion, SearchStrategy, best_first};
 use crate::rank::Leg;
 use crate::service::search::as_limit;
 use crate::service::tiers::Tier;
@@ -103,7 +103,8 @@ impl Services {
             }
         };
         let text_scores = async {
-            match text.has_more {
+            // By place a row that the list does not reach gets nothing, whatever its score.
+            match text.has_more && plan.fusion != Fusion::ReciprocalRank {
                 true => self.text_scores(plan, &legs).await,
                 false => Ok(Vec::new()),
             }
