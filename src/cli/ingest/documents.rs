@@ -95,7 +95,7 @@ pub(super) async fn ingest(documents: Documents, config: Config) -> CliResult {
                 pump.push(row, bytes).await?;
             }
             Err(reject) => {
-                pump.reject(&format!("{}: {}", reject.place, reject.reason), &raw(&reject))?
+                pump.reject(&format!("{}: {}", reject.place, reject.reason), &raw(&reject))?;
             }
         }
         bar.set_position(rows.read() as u64);
