@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::client::Answer;
 use crate::support::{TestApp, texts, titles, user_id};
 
-const INGEST: &str =
+pub(crate) const INGEST: &str =
     "mutation ($rows: [DocumentInput!]!, $mode: IngestMode! = UPSERT, $owner: ID) {
     ingestDocuments(rows: $rows, mode: $mode, ownerId: $owner) {
         created updated unchanged duplicates rejected
