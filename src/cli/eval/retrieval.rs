@@ -209,7 +209,7 @@ async fn searched(
     bar.finish_and_clear();
     let failed = wait::until_embedded(client).await?;
     let (queries, left) =
-        beir::test_queries(files.queries.clone(), files.qrels.clone(), &collection.rows);
+        beir::test_queries(files.queries.clone(), files.qrels.clone(), &collection);
     if queries.is_empty() {
         let message = format!("no query of `{}` is judged", command.queries.display());
         return Err(CliError::File(message));
