@@ -94,9 +94,9 @@ fn contents<'a>(parts: &[Part<'a>]) -> Vec<NewContent<'a>> {
 }
 
 /// Puts parts into their places and says which of them stood elsewhere.
-async fn move_to_places(tx: &mut Tx, parts: &[Part<'_>]) -> Result<HashSet<Uuid>> {
+async fn move_to_places(tx: &mut Tx, parts: &[Part<'_>]) -> Result<Vec<Uuid>> {
     if parts.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(Vec::new());
     }
     let rows = sqlx::query(
         "UPDATE chunk SET position = u.position FROM unnest($1::uuid[], $2::int4[]) AS u (id, position) \

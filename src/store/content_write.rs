@@ -88,14 +88,13 @@ pub async fn update(
     tx: &mut Tx,
     _scope: Scope,
     rows: &[NewContent<'_>],
-    touched: HashSet<Uuid>,
+    touched: Vec<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<HashSet<Uuid>> {
+    let mut changed: HashSet<Uuid> = touched.iter().copied().collect();
     if rows.is_empty() {
-        return Ok(touched);
+        return Ok(changed);
     }
-    let mut changed = touched;
-    let touched: Vec<Uuid> = changed.iter().copied().collect();
     let mut query = QueryBuilder::<Postgres>::new(
         "UPDATE content SET title = u.title, body = u.body, headings = u.headings, \
          language = u.language, source_hash = u.source_hash, deleted_at = NULL, updated_at = ",

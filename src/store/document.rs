@@ -56,9 +56,9 @@ async fn upsert_details(
     tx: &mut Tx,
     _scope: Scope,
     documents: &[(Uuid, &CutDocument)],
-) -> Result<HashSet<Uuid>> {
+) -> Result<Vec<Uuid>> {
     if documents.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(Vec::new());
     }
     let details = || documents.iter().map(|(_, cut)| &cut.new.document);
     let ids: Vec<Uuid> = documents.iter().map(|(id, _)| *id).collect();

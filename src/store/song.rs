@@ -77,9 +77,9 @@ async fn upsert_details(
     tx: &mut Tx,
     _scope: Scope,
     songs: &[(Uuid, &NewSong)],
-) -> Result<HashSet<Uuid>> {
+) -> Result<Vec<Uuid>> {
     if songs.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(Vec::new());
     }
     let columns = DETAIL_COLUMNS.join(", ");
     let sources =
