@@ -106,8 +106,9 @@ fn stop_signal() -> watch::Receiver<bool> {
     receiver
 }
 
+/// Returns when the system asks the process to end.
 #[cfg(unix)]
-async fn asked_to_stop() {
+pub(super) async fn asked_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return std::future::pending().await;
@@ -118,8 +119,9 @@ async fn asked_to_stop() {
     }
 }
 
+/// Returns when the system asks the process to end.
 #[cfg(not(unix))]
-async fn asked_to_stop() {
+pub(super) async fn asked_to_stop() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }

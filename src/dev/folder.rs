@@ -66,7 +66,8 @@ impl DataFolder {
 
     fn place(path: Option<&Path>) -> Option<PathBuf> {
         match path {
-            Some(path) => Some(path.to_path_buf()),
+            // The database's socket is known by its whole path.
+            Some(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())),
             None => directories::ProjectDirs::from("", "", "kindred")
                 .map(|folders| folders.data_dir().to_path_buf()),
         }

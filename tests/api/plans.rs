@@ -67,3 +67,31 @@ async fn a_hybrid_search_over_many_chunks_asks_both_indexes() {
     };
     tokio::time::timeout(PATIENCE, wait).await.expect("an index is never asked");
 }
+
+#[tokio::test]
+async fn a_narrow_filter_over_common_words_costs_no_row_its_place() {
+    if lacks_server("a_narrow_filter_over_common_words_costs_no_row_its_place") {
+        return;
+    }
+    let app = TestApp::start().await;
+    app.sql(PARTS).await;
+    app.sql(
+        "UPDATE content SET external_id = 'few#' || external_id WHERE kind = 'chunk'
+            AND (body LIKE '%word0 %' OR body LIKE '%word1 %' OR body LIKE '%word3 %') AND id IN (
+            SELECT id FROM content WHERE kind = 'chunk' ORDER BY id LIMIT 60)",
+    )
+    .await;
+    let few = app.rows("SELECT id FROM content WHERE external_id LIKE 'few#%'").await;
+    assert!(few.len() >= 10, "{}", few.len());
+    let query =
+        "{ hybridSearch(query: \"word0 word1 word3\", kinds: [CHUNK], semanticRatio: 0, first: 100,
+        where: { externalId: { contains: \"few#\" } }) { nodes { id } info { complete } } }";
+    let answer = app.anonymous().ask(query).await;
+    assert_eq!(answer["hybridSearch"]["nodes"].as_array().unwrap().len(), few.len());
+    assert_eq!(answer["hybridSearch"]["info"]["complete"], true);
+    let query = "{ hybridSearch(query: \"word0 word1 word3\", kinds: [CHUNK], semanticRatio: 0, first: 10) {
+        nodes { id } info { complete } } }";
+    let answer = app.anonymous().ask(query).await;
+    assert_eq!(answer["hybridSearch"]["nodes"].as_array().unwrap().len(), 10);
+    assert_eq!(answer["hybridSearch"]["info"]["complete"], false);
+}

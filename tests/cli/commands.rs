@@ -163,3 +163,12 @@ fn work_leaves_the_embedded_database_alone() {
     assert!(refused.stderr.starts_with("error: the embedded database belongs to one process"));
     assert!(refused.stderr.contains("hint: set `DATABASE_URL`"), "{refused:?}");
 }
+
+#[test]
+fn a_data_folder_may_be_named_from_where_the_command_runs() {
+    let place = Place::embedded();
+    let mut command = place.command(&["stats", "--json"]);
+    let ended = ended(spawn(command.env("KINDRED_DATA_DIR", "data"))).with_code(0);
+    assert!(ended.json()["kinds"].is_array(), "{ended:?}");
+    assert!(place.folder.join("data/postgres").exists());
+}

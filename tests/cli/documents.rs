@@ -12,8 +12,10 @@ const GUIDE: &str = "---\ntitle: The guide\ntags: [start, help]\nlang: en\n---\n
 /// A folder with a document of every kind, and what is none.
 fn folder(place: &Place) -> String {
     let folder = place.folder.join("docs");
-    fs::create_dir_all(folder.join("deep/.hidden")).unwrap();
-    let file = |name: &str, content: &[u8]| fs::write(folder.join(name), content).unwrap();
+    fs::create_dir_all(folder.join("deep/.hidden")).expect("the folder can be made");
+    let file = |name: &str, content: &[u8]| {
+        fs::write(folder.join(name), content).expect("the folder can be written")
+    };
     file("guide.md", GUIDE.as_bytes());
     file(
         "deep/page.html",

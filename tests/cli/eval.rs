@@ -1,8 +1,10 @@
 //! `kindred eval retrieval`: a collection in, figures out, and nothing left behind.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use super::support::{Ended, Place, ended, spawn};
+use super::support::{Ended, Place, ended, signal, spawn};
 
 const CORPUS: &str = r#"{"_id": "ice", "title": "Glaciers", "text": "Glaciers carve valleys."}
 {"_id": "bread", "title": "Bread", "text": "Sourdough rises slowly."}
@@ -97,6 +99,32 @@ fn nothing_of_the_catalogue_is_touched_and_nothing_stays_behind_on_the_server() 
     let beside = "datname LIKE current_database() || '\\_eval\\_%'";
     let left = place.rows(&format!("SELECT datname FROM pg_database WHERE {beside}"));
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn an_evaluation_that_is_stopped_leaves_nothing_behind() {
+    if std::env::var_os("TEST_DATABASE_URL").is_none() {
+        println!("skipped: it needs a PostgreSQL server, see TEST_DATABASE_URL");
+        return;
+    }
+    let place = Place::new();
+    let document = |number| {
+        format!("{{\"_id\": \"{number}\", \"text\": \"{}\"}}\n", "ice and snow ".repeat(300))
+    };
+    let corpus: String = (0..3_000).map(document).collect();
+    let [corpus, queries, qrels] = files(&place, [&corpus, QUERIES, "1\t1\t1\n"]);
+    let arguments = ["eval", "--corpus", &corpus, "--queries", &queries, "--qrels", &qrels];
+    let child = spawn(&mut place.command(&arguments));
+    let beside = "datname LIKE current_database() || '\\_eval\\_%'";
+    let beside = format!("SELECT datname FROM pg_database WHERE {beside}");
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while place.rows(&beside).is_empty() {
+        assert!(Instant::now() < deadline, "the evaluation made no database");
+    }
+    signal("TERM", child.id());
+    let ended = ended(child).with_code(1);
+    assert!(ended.stderr.contains("stopped"), "{ended:?}");
+    assert!(place.rows(&beside).is_empty(), "{:?}", place.rows(&beside));
 }
 
 #[test]

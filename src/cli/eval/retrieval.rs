@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::table::{self, Line};
 use crate::app::{App, Temporary};
 use crate::cli::client::Client;
+use crate::cli::serve::asked_to_stop;
 use crate::cli::{CliError, CliResult, output, wait};
 use crate::config::Config;
 use crate::embed::Backend;
@@ -149,10 +150,12 @@ async fn measure(
     files: &Files,
 ) -> Result<Report, CliError> {
     let config = Config { embedder: backend, ..config.clone() };
+    // Listens before there is anything that would be left behind.
+    let stopped = tokio::spawn(asked_to_stop());
     let temporary = Temporary::create(&config).await?;
     let outcome = tokio::select! {
         outcome = measure_in(command, config, &temporary, files) => outcome,
-        _ = tokio::signal::ctrl_c() => {
+        _ = stopped => {
             Err(CliError::Usage { message: "stopped".to_owned(), hint: None })
         }
     };
@@ -206,7 +209,7 @@ async fn searched(
     bar.finish_and_clear();
     let failed = wait::until_embedded(client).await?;
     let (queries, left) =
-        beir::test_queries(files.queries.clone(), files.qrels.clone(), &collection.rows);
+        beir::test_queries(files.queries.clone(), files.qrels.clone(), &collection);
     if queries.is_empty() {
         let message = format!("no query of `{}` is judged", command.queries.display());
         return Err(CliError::File(message));

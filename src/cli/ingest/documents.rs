@@ -70,10 +70,11 @@ pub(super) async fn ingest(documents: Documents, config: Config) -> CliResult {
     let options = options(&documents)?;
     let rejects = Rejects::create(documents.rejects.as_deref())?;
     let path = &documents.path;
-    let mut rows = import::Documents::open(path, options).map_err(|error| match error {
-        import::Error::Read(error) => cannot("read", path, &error),
-        error => error.into(),
-    })?;
+    let opened = import::Documents::open(path, options);
+    if let Err(import::Error::Read(error)) = &opened {
+        return Err(cannot("read", path, error));
+    }
+    let mut rows = opened?;
     if rows.count == 0 {
         let message = format!(
             "there are no documents in `{}`; {} files of other kinds were left out",
@@ -94,7 +95,7 @@ pub(super) async fn ingest(documents: Documents, config: Config) -> CliResult {
                 pump.push(row, bytes).await?;
             }
             Err(reject) => {
-                pump.reject(&format!("{}: {}", reject.place, reject.reason), &raw(reject))?
+                pump.reject(&format!("{}: {}", reject.place, reject.reason), &raw(&reject))?;
             }
         }
         bar.set_position(rows.read() as u64);
@@ -133,7 +134,7 @@ fn sent(row: DocumentRow, format: Option<FormatArgument>, language: Option<&str>
     Sent { place: row.place, raw, fields }
 }
 
-fn raw(reject: DocumentReject) -> String {
+fn raw(reject: &DocumentReject) -> String {
     let named = || json!({ "file": &reject.place, "reason": &reject.reason }).to_string();
     reject.raw.clone().unwrap_or_else(named)
 }

@@ -50,6 +50,13 @@ impl Counts {
         self.frame + end.saturating_sub(start)
     }
 
+    /// The end of the word with which a part that begins at `start` has so many tokens, if there are as many.
+    pub(super) fn reach(&self, start: usize, tokens: usize) -> Option<usize> {
+        let (before, ..) = self.before(start);
+        let index = self.words.partition_point(|word| word.total < before + tokens);
+        self.words.get(index).map(|word| word.end)
+    }
+
     /// Tokens before a place: a number, and a fraction for a place within a word.
     fn before(&self, offset: usize) -> (usize, usize, usize) {
         let index = self.words.partition_point(|word| word.end <= offset);
@@ -96,6 +103,10 @@ mod tests {
         assert_eq!(counts.of(&(4..14)), 2 + 2);
         assert_eq!(counts.of(&(3..4)), 2);
         assert_eq!(counts.of(&(0..0)), 2);
+        assert_eq!(
+            [1, 3, 4, 5].map(|tokens| counts.reach(4, tokens)),
+            [Some(7), Some(20), None, None]
+        );
     }
 
     #[test]

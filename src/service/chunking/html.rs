@@ -280,7 +280,7 @@ impl Writer {
         if !code.trim().is_empty() {
             let fence = "`".repeat(longest_run(code, '`').max(2) + 1);
             self.fill_gap();
-            self.outline.text.push_str(&format!("{fence}\n{code}\n{fence}"));
+            self.outline.text.extend([&fence, "\n", code, "\n", &fence]);
         }
         self.gap = Gap::Block;
     }

@@ -246,11 +246,10 @@ fn list_marker(content: &str) -> Option<usize> {
     };
     let rest = &content[marker..];
     let spaces = indentation(rest);
-    match (rest.is_empty(), spaces) {
-        (true, _) => Some(marker + 1),
-        (false, 0) => None,
-        (false, 1..=4) => Some(marker + spaces),
-        (false, _) => Some(marker + 1),
+    match spaces {
+        0 if !rest.is_empty() => None,
+        1..=4 => Some(marker + spaces),
+        _ => Some(marker + 1),
     }
 }
 
@@ -295,10 +294,10 @@ fn contains(text: &str, part: &str) -> bool {
 fn without_marks(source: &str) -> String {
     let mut words = String::new();
     for event in Parser::new_ext(source, Options::ENABLE_HEADING_ATTRIBUTES) {
-        match event {
-            Event::Text(text) | Event::Code(text) => words.push_str(&text),
-            Event::SoftBreak | Event::HardBreak => words.push(' '),
-            _ => {}
+        if let Event::Text(text) | Event::Code(text) = event {
+            words.push_str(&text);
+        } else if matches!(event, Event::SoftBreak | Event::HardBreak) {
+            words.push(' ');
         }
     }
     words
@@ -324,18 +323,18 @@ mod tests {
             Options::ENABLE_HEADING_ATTRIBUTES | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
         let (mut found, mut depth, mut title) = (Vec::new(), 0, None);
         for event in Parser::new_ext(text, options) {
-            match event {
-                Event::Start(Tag::List(_) | Tag::BlockQuote(_)) => depth += 1,
-                Event::End(TagEnd::List(_) | TagEnd::BlockQuote(_)) => depth -= 1,
-                Event::Start(Tag::Heading { level, .. }) if depth == 0 => {
-                    title = Some(format!("{} ", level as usize));
-                }
-                Event::End(TagEnd::Heading(_)) => found.extend(title.take()),
-                Event::Text(text) | Event::Code(text) => {
-                    title.iter_mut().for_each(|title| title.push_str(&text));
-                }
-                Event::SoftBreak => title.iter_mut().for_each(|title| title.push(' ')),
-                _ => {}
+            if let Event::Start(Tag::List(_) | Tag::BlockQuote(_)) = event {
+                depth += 1;
+            } else if let Event::End(TagEnd::List(_) | TagEnd::BlockQuote(_)) = event {
+                depth -= 1;
+            } else if let Event::Start(Tag::Heading { level, .. }) = event {
+                title = (depth == 0).then(|| format!("{} ", level as usize));
+            } else if let Event::End(TagEnd::Heading(_)) = event {
+                found.extend(title.take());
+            } else if let Event::Text(text) | Event::Code(text) = event {
+                title = title.map(|title| title + &text);
+            } else if event == Event::SoftBreak {
+                title = title.map(|title| title + " ");
             }
         }
         found.retain(|title| title.len() > 2);

@@ -18,7 +18,7 @@ const ROOT: usize = 0;
 pub(super) struct Sections<'a> {
     outline: &'a Outline,
     segments: Segments<'a>,
-    sections: Vec<Section<'a>>,
+    all: Vec<Section<'a>>,
     pieces: Vec<Piece>,
 }
 
@@ -54,7 +54,7 @@ impl<'a> Sections<'a> {
             sections.push(Section { heading: Some(heading), parent, next: count });
             open.push(index);
         }
-        Self { outline, segments, sections, pieces: Vec::new() }
+        Self { outline, segments, all: sections, pieces: Vec::new() }
     }
 
     pub(super) fn pieces(mut self) -> Vec<Piece> {
@@ -67,7 +67,7 @@ impl<'a> Sections<'a> {
         let below = self.body(index)..self.end(index);
         if !has_words(&self.outline.text[below.clone()]) {
             // Nothing stands below this heading, so it is not said by any other piece.
-            self.settle(self.sections[index].parent, self.start(index)..below.end);
+            self.settle(self.all[index].parent, self.start(index)..below.end);
         } else if self.segments.seems_to_fit(&below) {
             self.settle(index, below);
         } else {
@@ -110,21 +110,21 @@ impl<'a> Sections<'a> {
     }
 
     fn children(&self, index: usize) -> Vec<usize> {
-        let next = |child: &usize| self.sections.get(*child).map(|section| section.next);
-        let end = self.sections[index].next;
+        let next = |child: &usize| self.all.get(*child).map(|section| section.next);
+        let end = self.all[index].next;
         std::iter::successors(Some(index + 1), next).take_while(|child| *child < end).collect()
     }
 
     fn start(&self, index: usize) -> usize {
-        self.sections[index].heading.map_or(0, |heading| heading.start)
+        self.all[index].heading.map_or(0, |heading| heading.start)
     }
 
     fn body(&self, index: usize) -> usize {
-        self.sections[index].heading.map_or(0, |heading| heading.body)
+        self.all[index].heading.map_or(0, |heading| heading.body)
     }
 
     fn end(&self, index: usize) -> usize {
-        let next = self.sections.get(self.sections[index].next);
+        let next = self.all.get(self.all[index].next);
         let heading = next.and_then(|next| next.heading);
         heading.map_or(self.outline.text.len(), |heading| heading.start)
     }
@@ -132,9 +132,9 @@ impl<'a> Sections<'a> {
     fn headings(&self, index: usize) -> Vec<String> {
         let mut headings = Vec::new();
         let mut at = index;
-        while let Some(heading) = self.sections[at].heading {
+        while let Some(heading) = self.all[at].heading {
             headings.push(heading.title.clone());
-            at = self.sections[at].parent;
+            at = self.all[at].parent;
         }
         headings.reverse();
         headings

@@ -16,9 +16,10 @@ pub(super) enum Grammar {
     Markdown,
 }
 
-/// Bytes that the splitter sees at once, beside room for a few pieces. It looks at all that is left for
-/// each piece, and its parser takes quadratic time for some texts.
+/// Bytes that the splitter sees at once, beside room for a few pieces, and pieces that it may make of them.
+/// It looks at all that is left for each piece, and its parser takes quadratic time for some texts.
 const SEGMENT_BYTES: usize = 8 << 10;
+const SEGMENT_PIECES: usize = 12;
 /// Bytes of a token, generously.
 const TOKEN_BYTES: usize = 8;
 
@@ -110,7 +111,9 @@ impl<'a> Segments<'a> {
     /// Where a segment ends: behind a line, a word or a character.
     fn segment_end(&self, start: usize, limit: usize) -> usize {
         let text = &self.outline.text;
-        let wanted = start + SEGMENT_BYTES + 4 * TOKEN_BYTES * self.max_tokens;
+        let bytes = SEGMENT_BYTES + 4 * TOKEN_BYTES * self.max_tokens;
+        let reach = self.counts.reach(start, SEGMENT_PIECES * self.max_tokens);
+        let wanted = reach.map_or(start + bytes, |reach| reach.min(start + bytes));
         if wanted >= limit {
             return limit;
         }

@@ -15,7 +15,7 @@ const SENTENCE_CHARS: usize = 250;
 /// Characters of a title that is taken from the text itself.
 const TITLE_CHARS: usize = 120;
 /// Bytes of a text in which a title is looked for.
-const TITLE_BYTES: usize = 64 << 10;
+const TITLE_BYTES: usize = 256 << 10;
 
 /// The different headings of a document and the first sentences of its pieces, at most 1,000 characters.
 pub fn summary(pieces: &[Piece]) -> String {

@@ -1,6 +1,7 @@
 //! What holds for the pieces of every text.
 
 use std::cell::Cell;
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -82,7 +83,8 @@ fn a_heading_with_nothing_below_it_is_said_as_text() {
 
 #[test]
 fn a_piece_repeats_the_end_of_the_one_before_it() {
-    let text: String = (0..100).map(|number| format!("This is sentence {number}. ")).collect();
+    let text =
+        (0..100).fold(String::new(), |text, number| text + &format!("This is sentence {number}. "));
     let chunking = Chunking { max_tokens: 20, overlap_tokens: 8 };
     for format in [Format::Plain, Format::Markdown] {
         let pieces = split(&text, format, chunking, &words);
@@ -267,8 +269,10 @@ fn hostile_texts_take_linear_time_and_few_counts() {
 
 #[test]
 fn a_hundred_thousand_headings_become_pieces_of_many() {
-    let text: String =
-        (0..100_000).map(|number| format!("# entry {number}\n\nits text\n\n")).collect();
+    let mut text = String::new();
+    for number in 0..100_000 {
+        write!(text, "# entry {number}\n\nits text\n\n").unwrap();
+    }
     let (pieces, _) = counted(&text, Format::Markdown);
     assert!(pieces.len() < 5_000, "{}", pieces.len());
     assert_eq!(vocabulary(&text), said(&pieces));

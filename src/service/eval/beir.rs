@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::collection::Collection;
 use super::retrieval::TestQuery;
 use crate::model::document::{DocumentDraft, Format};
 use crate::model::{NodeId, limits};
@@ -106,12 +107,11 @@ pub fn qrels(path: &Path) -> Result<Qrels, BeirError> {
     }
 }
 
-/// Puts queries and judgements together. `rows` are the documents that were written, by their ids in the
-/// collection.
+/// Puts queries and judgements together, with the rows that the documents were written to.
 pub fn test_queries(
     queries: Vec<Entry>,
     mut qrels: Qrels,
-    rows: &HashMap<String, NodeId>,
+    collection: &Collection,
 ) -> (Vec<TestQuery>, Left) {
     let mut left = Left::default();
     let mut judged = Vec::new();
@@ -122,7 +122,7 @@ pub fn test_queries(
         };
         let mut grades = HashMap::with_capacity(documents.len());
         for (document, grade) in documents {
-            let id = rows.get(&document).copied().unwrap_or_else(|| {
+            let id = collection.rows.get(&document).copied().unwrap_or_else(|| {
                 left.missing_documents += 1;
                 nobody(left.missing_documents)
             });
@@ -185,10 +185,13 @@ fn lines(path: &Path) -> Result<impl Iterator<Item = (usize, Line)>, BeirError> 
 /// Ids are texts; collections that somebody converted have numbers.
 fn text_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     use serde::de::Error;
-    match serde_json::Value::deserialize(deserializer)? {
-        serde_json::Value::String(text) if !text.trim().is_empty() => Ok(text),
-        serde_json::Value::Number(number) => Ok(number.to_string()),
-        other => Err(D::Error::custom(format!("`_id` is {other}, not a text"))),
+    let value = serde_json::Value::deserialize(deserializer)?;
+    if let Some(text) = value.as_str().filter(|text| !text.trim().is_empty()) {
+        return Ok(text.to_owned());
+    }
+    match value.is_number() {
+        true => Ok(value.to_string()),
+        false => Err(D::Error::custom(format!("`_id` is {value}, not a text"))),
     }
 }
 
@@ -265,7 +268,8 @@ mod tests {
         ]);
         let row = NodeId { kind: Kind::Document, id: uuid::Uuid::from_u128(u128::MAX) };
         let rows = HashMap::from([("a".to_owned(), row)]);
-        let (queries, left) = test_queries(vec![entry("1"), entry("2")], qrels, &rows);
+        let collection = Collection { rows, rejected: Vec::new() };
+        let (queries, left) = test_queries(vec![entry("1"), entry("2")], qrels, &collection);
         assert_eq!(left, Left { unjudged_queries: 1, missing_documents: 2, missing_queries: 2 });
         assert_eq!(queries.len(), 1);
         assert_eq!((queries[0].grades.len(), queries[0].grades.get(&row)), (3, Some(&1)));

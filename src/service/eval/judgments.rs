@@ -86,8 +86,8 @@ impl Services {
         judgments.truncate(page.first);
         let cursors = judgments.iter().enumerate().map(|(index, judgment)| {
             let position = u32::try_from(page.position() + index + 1).unwrap_or(u32::MAX);
-            let (score, id) = (moment(judgment), judgment.id.id);
-            Cursor { fingerprint: print, position, score, id }.encode()
+            let at = moment(judgment);
+            Cursor { fingerprint: print, position, score: at, id: judgment.id.id }.encode()
         });
         let cursors = cursors.collect();
         let has_previous_page = page.after.is_some();

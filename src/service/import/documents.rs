@@ -169,11 +169,13 @@ impl Found {
                 if visited.insert(real) { fs::read_dir(&path).map(Some) } else { Ok(None) }
             });
             match entries {
-                Ok(entries) => entries.into_iter().flatten().flatten().for_each(|entry| {
-                    if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-                        found.take(entry.path(), &mut waiting);
+                Ok(entries) => {
+                    for entry in entries.into_iter().flatten().flatten() {
+                        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                            found.take(entry.path(), &mut waiting);
+                        }
                     }
-                }),
+                }
                 Err(error) => found.unreadable.push(DocumentReject {
                     place: relative(&path, folder),
                     reason: format!("cannot be read: {error}"),

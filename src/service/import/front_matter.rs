@@ -29,7 +29,9 @@ pub(super) fn take<'a>(text: &'a str, fields: &mut Fields) -> &'a str {
             (_, "") => {}
             ("tags", value) => {
                 let items = value.trim_start_matches('[').trim_end_matches(']').split(',');
-                items.for_each(|item| append(fields, field, item));
+                for item in items {
+                    append(fields, field, item);
+                }
             }
             ("url", value) if !unquoted(value).starts_with("http") => {}
             (_, value) => drop(fields.insert(field.to_owned(), unquoted(value).into())),

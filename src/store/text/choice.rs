@@ -25,6 +25,12 @@ pub(super) struct Choice {
     pub(super) bound: f64,
 }
 
+/// How many rows are scored to find the best `limit`.
+pub(super) fn budget(limit: i64) -> f64 {
+    let limit = f64::from(i32::try_from(limit).unwrap_or(i32::MAX));
+    BUDGET.max(limit * BUDGET_PER_ROW)
+}
+
 /// Words that a row has together, a bit each.
 struct Combination {
     words: usize,
@@ -35,23 +41,21 @@ struct Combination {
 }
 
 impl Choice {
-    /// Chooses rows among which the best `limit` are found.
+    /// Chooses about as many rows as a budget allows, or all if there are hardly more.
     ///
     /// A row can score no more than its words allow: the idea of `MaxScore` (Turtle and Flood, 1995), for sets
     /// of words. The sets are taken from the one that allows most downwards, as long as the rows that have
     /// them are few enough to be scored all. What the next set allows is the bound.
-    pub(super) fn of(terms: &Terms, limit: i64) -> Self {
+    pub(super) fn of(terms: &Terms, budget: f64) -> Self {
         if terms.words.is_empty() || terms.requires_phrase() {
             return Self { any: None, bound: 0.0 };
         }
         let together: f64 = terms.words.iter().map(|term| term.rows).sum();
-        if together.min(terms.rows) <= FEW_ROWS {
+        if together.min(terms.rows) <= budget.max(FEW_ROWS) {
             return Self { any: Some(Terms::any_of(&terms.words)), bound: 0.0 };
         }
         let combined = combined(&terms.words);
         let combinations = combinations(&combined, terms.rows);
-        let limit = f64::from(i32::try_from(limit).unwrap_or(i32::MAX));
-        let budget = BUDGET.max(limit * BUDGET_PER_ROW);
         let (chosen, next) = promising(combinations, budget);
         let mut any: Vec<String> = chosen.iter().map(|set| together_of(&combined, *set)).collect();
         // They stand in no row of the shared catalogue, but may stand in rows of the viewer's own.
@@ -137,14 +141,15 @@ mod tests {
     #[test]
     fn in_a_small_table_or_for_rare_words_every_row_is_looked_at() {
         let all = Choice { any: Some("a | b".to_owned()), bound: 0.0 };
-        assert_eq!(Choice::of(&terms(&[("a", 900.0), ("b", 800.0)], 1_000.0), 100), all);
-        assert_eq!(Choice::of(&terms(&[("a", 900.0), ("b", 800.0)], 1_000_000.0), 100), all);
+        assert_eq!(Choice::of(&terms(&[("a", 900.0), ("b", 800.0)], 1_000.0), 1_500.0), all);
+        assert_eq!(Choice::of(&terms(&[("a", 900.0), ("b", 800.0)], 1_000_000.0), 1_500.0), all);
+        assert_eq!(Choice::of(&terms(&[("a", 90_000.0), ("b", 80_000.0)], 1e6), 2e5), all);
     }
 
     #[test]
     fn in_a_large_table_rows_with_a_rare_word_or_several_common_ones_are_looked_at() {
         let words = [("rare", 300.0), ("a", 9_000.0), ("b", 10_000.0), ("c", 11_000.0)];
-        let choice = Choice::of(&terms(&words, 100_000.0), 100);
+        let choice = Choice::of(&terms(&words, 100_000.0), 1_500.0);
         let any = choice.any.unwrap();
         let sets: Vec<&str> = any.split(" | ").collect();
         assert!(sets.contains(&"(rare)"), "{any}");
@@ -158,7 +163,7 @@ mod tests {
         let words =
             [("a", 4_000.0), ("b", 6_000.0), ("c", 9_000.0), ("d", 30_000.0), ("e", 50_000.0)];
         let terms = terms(&words, 100_000.0);
-        let choice = Choice::of(&terms, 100);
+        let choice = Choice::of(&terms, 1_500.0);
         let any = choice.any.unwrap();
         let holds = |row: usize, set: &str| {
             set.trim_matches(['(', ')']).split(" & ").all(|word| {
@@ -182,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_common_word_alone_is_looked_for_in_all_its_rows() {
-        let choice = Choice::of(&terms(&[("a", 40_000.0), ("typo", 0.0)], 100_000.0), 100);
+        let choice = Choice::of(&terms(&[("a", 40_000.0), ("typo", 0.0)], 100_000.0), 1_500.0);
         assert_eq!(choice, Choice { any: Some("(a) | typo".to_owned()), bound: 0.0 });
     }
 }

@@ -19,6 +19,8 @@ use choice::Choice;
 
 /// Characters of a body that are indexed, and in which words are marked.
 const INDEXED_CHARS: i32 = 100_000;
+/// How many times more rows are looked at when too few pass a filter.
+const WIDER: f64 = 16.0;
 /// Stands between two extracts of a body.
 const BETWEEN: char = '\u{3}';
 
@@ -49,10 +51,30 @@ impl Found {
 /// The rows with any of the words, all of the phrases and none of the exclusions, best first.
 ///
 /// Scored by BM25 over weighted fields, see `score`. In a large table only the most promising rows are
-/// looked at, see `choice`; `is_exact` says whether that can have cost a row its place. Served by the GIN index on
-/// `content.search`.
+/// looked at, see `choice`, and more of them while too few pass the filter; `is_exact` says whether that can
+/// have cost a row its place. Served by the GIN index on `content.search`.
 pub async fn matches(db: &Db, scope: Scope, search: &Match<'_>) -> Result<Found> {
-    let choice = Choice::of(search.terms, search.limit);
+    let mut budget = choice::budget(search.limit);
+    loop {
+        let choice = Choice::of(search.terms, budget);
+        let candidates = scored(db, scope, search, &choice).await?;
+        let is_full = i64::try_from(candidates.len()).is_ok_and(|found| found >= search.limit);
+        if is_full || choice.bound == 0.0 {
+            let worst = candidates.last().map_or(0.0, |candidate| candidate.score);
+            let is_exact = choice.bound == 0.0 || worst > choice.bound;
+            return Ok(Found { candidates, is_exact });
+        }
+        budget *= WIDER;
+    }
+}
+
+/// The best of the rows that were chosen.
+async fn scored(
+    db: &Db,
+    scope: Scope,
+    search: &Match<'_>,
+    choice: &Choice,
+) -> Result<Vec<Candidate>> {
     let mut query = QueryBuilder::<Postgres>::new("SELECT content.id, content.kind, ");
     score::push(&mut query, search.terms);
     query.push(" AS score FROM content");
@@ -72,18 +94,12 @@ pub async fn matches(db: &Db, scope: Scope, search: &Match<'_>) -> Result<Found>
     query.push(" ORDER BY score DESC, content.id LIMIT ").push_bind(search.limit);
     // A plan that is kept would read every `tsquery` again for every row.
     let rows = query.build().persistent(false).fetch_all(db.sql(scope)).await?;
-    let candidates: Result<Vec<Candidate>> = rows
-        .iter()
+    rows.iter()
         .map(|row| {
             let id = NodeId { kind: rows::kind(row.try_get(1)?)?, id: row.try_get(0)? };
             Ok(Candidate { id, score: row.try_get(2)? })
         })
-        .collect();
-    let candidates = candidates?;
-    let is_full = i64::try_from(candidates.len()).is_ok_and(|found| found >= search.limit);
-    let worst = candidates.last().map_or(0.0, |candidate| candidate.score);
-    let is_exact = choice.bound == 0.0 || is_full && worst > choice.bound;
-    Ok(Found { candidates, is_exact })
+        .collect()
 }
 
 /// What must and must not occur, as the language of a row reads it.

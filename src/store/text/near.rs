@@ -122,19 +122,20 @@ fn nearest(word: &str, compared: Vec<(String, f64)>) -> Vec<Near> {
     let most = mistakes(word);
     let mut found = Vec::new();
     for (other, rows) in compared.into_iter().filter(|(other, _)| mistakes(other) > 0) {
-        let length = other.chars().count();
-        let shortest = length.saturating_sub(1).max(letters.len().saturating_sub(MAX_ENDING));
-        let longest = letters.len();
-        let cuts = (shortest.min(longest)..=(length + 1).min(longest)).chain([longest]);
-        let near = cuts.map(|cut| {
+        let (length, longest) = (other.chars().count(), letters.len());
+        let shortest = length.saturating_sub(1).max(longest.saturating_sub(MAX_ENDING));
+        let whole = strsim::osa_distance(word, &other);
+        // The longer beginning of two that are equally near.
+        let cut = (shortest..longest.min(length + 2)).map(|cut| {
             let begin: String = letters[..cut].iter().collect();
             (strsim::osa_distance(&begin, &other), longest - cut)
         });
-        // The longer beginning of two that are equally near.
-        let Some((distance, ending)) = near.min() else { continue };
-        if distance <= most {
-            let ending = letters[longest - ending..].iter().collect();
-            found.push(Near { word: other, rows, distance, ending });
+        let cut = cut.min().filter(|(distance, _)| *distance < whole);
+        for (distance, ending) in [Some((whole, 0)), cut].into_iter().flatten() {
+            if distance <= most {
+                let ending = letters[longest - ending..].iter().collect();
+                found.push(Near { word: other.clone(), rows, distance, ending });
+            }
         }
     }
     found
@@ -151,6 +152,7 @@ fn best(mut near: Vec<Near>) -> Vec<Near> {
     near.sort_by(order);
     let least = near.first().map(|near| near.distance);
     near.retain(|near| Some(near.distance) == least);
+    near.dedup_by(|a, b| a.word == b.word);
     near.truncate(MAX_NEAR);
     near
 }

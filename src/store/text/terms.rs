@@ -116,7 +116,8 @@ async fn totals(db: &Db, scope: Scope, kinds: &[&str], query: &TextQuery) -> Res
              sum(content.rows) FILTER (WHERE content.is_shared)::float8 AS rows, \
              sum(content.length) FILTER (WHERE content.is_shared)::float8 AS length, \
              sum(content.rows)::float8 AS seen_rows, sum(content.length)::float8 AS seen_length \
-         FROM (SELECT *, owner_id IS NULL AS is_shared FROM lexeme_total) AS content \
+         FROM (SELECT kind, language, owner_id, rows, length, owner_id IS NULL AS is_shared \
+             FROM lexeme_total) AS content \
          WHERE content.kind = ANY(",
     );
     statement.push_bind(kinds.to_vec()).push(")");
