@@ -13,7 +13,7 @@ use super::{Db, Result, filter, rows, visible};
 use crate::model::hit::Candidate;
 use crate::model::{Filter, Kind, NodeId, Scope};
 pub use terms::{Term, Terms, terms};
-pub use within::{permitted, scores};
+pub use within::permitted;
 
 use choice::Choice;
 
