@@ -14,7 +14,7 @@ fn folder(place: &Place) -> String {
     let folder = place.folder.join("docs");
     fs::create_dir_all(folder.join("deep/.hidden")).expect("the folder can be made");
     let file = |name: &str, content: &[u8]| {
-        fs::write(folder.join(name), content).expect("the folder can be written")
+        fs::write(folder.join(name), content).expect("the folder can be written");
     };
     file("guide.md", GUIDE.as_bytes());
     file(
