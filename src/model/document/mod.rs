@@ -14,7 +14,7 @@ pub struct Document {
     pub tags: Vec<String>,
     pub summary: Option<String>,
     pub format: Format,
-    /// One of [`language::names`].
+    /// A name of the list in [`crate::model::language`].
     pub language: &'static str,
 }
 
