@@ -108,7 +108,9 @@ function page({ edges, pageInfo, totalCount, info }) {
   const shown = results.children.length;
   // A full page says by itself that there may be more.
   const cut = info?.complete === false && !cursor && shown < pageSize;
-  say([counted(shown, totalCount), info?.degraded && 'Not everything was compared by meaning; results may be rough.', cut && 'There may be more that were not looked at.'].filter(Boolean).join(' '));
+  // Of a list that was cut nobody knows how long it would be.
+  const total = info?.complete === false ? null : totalCount;
+  say([counted(shown, total), info?.degraded && 'Not everything was compared by meaning; results may be rough.', cut && 'There may be more that were not looked at.'].filter(Boolean).join(' '));
 }
 
 function suggest(nodes) {
