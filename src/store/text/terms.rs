@@ -6,7 +6,7 @@ use sqlx::{Postgres, QueryBuilder, Row};
 
 use super::near;
 use crate::model::text_query::TextQuery;
-use crate::model::{Kind, Scope, stop_words};
+use crate::model::{Kind, Scope, language, stop_words};
 use crate::store::{Db, Result, visible};
 
 /// Words of a query that are looked for; those that say most when there are more.
@@ -88,15 +88,21 @@ struct Counted {
 /// on rows that somebody owns. For a word that stands in no row, the words nearest to it are taken along.
 pub async fn terms(db: &Db, scope: Scope, kinds: &[Kind], query: &TextQuery) -> Result<Terms> {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-    let mut terms = totals(db, scope, &names, query).await?;
+    // Most catalogues speak the default language alone: then both questions are asked at once.
+    let usual = [language::DEFAULT];
+    let guessed = counted(db, scope, &names, query, &usual);
+    let (terms, guessed) = tokio::join!(totals(db, scope, &names, query), guessed);
+    let (mut terms, guessed) = (terms?, guessed?);
     if terms.languages.is_empty() {
         return Ok(terms);
     }
-    let counted = counted(db, scope, &names, query, &terms.languages).await?;
+    let spoken: Vec<&str> = terms.languages.iter().map(|language| language.name.as_str()).collect();
+    let counted = match spoken == usual {
+        true => guessed,
+        false => counted(db, scope, &names, query, &spoken).await?,
+    };
     let unknown: Vec<String> = unknown(&counted).map(|counted| counted.word.clone()).collect();
-    let languages: Vec<&str> =
-        terms.languages.iter().map(|language| language.name.as_str()).collect();
-    let near = near::words(db, scope, &names, &languages, &unknown).await?;
+    let near = near::words(db, scope, &names, &spoken, &unknown).await?;
     let words = counted.into_iter().map(|counted| {
         let Counted { word, times, rows, .. } = counted;
         (quoted(&word), times, rows, 1.0)
@@ -161,13 +167,13 @@ async fn counted(
     scope: Scope,
     kinds: &[&str],
     query: &TextQuery,
-    languages: &[Language],
+    languages: &[&str],
 ) -> Result<Vec<Counted>> {
     let (mut numbers, mut names, mut pieces) = (Vec::new(), Vec::new(), Vec::new());
     for language in languages {
-        for (number, piece) in telling(query, &language.name) {
+        for (number, piece) in telling(query, language) {
             numbers.push(number);
-            names.push(language.name.as_str());
+            names.push(*language);
             pieces.push(piece);
         }
     }
