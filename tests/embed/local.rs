@@ -66,3 +66,29 @@ mod whole_contract {
 mod int8_contract {
     contract!(super::int8, 1_000);
 }
+
+/// Texts that are computed alone are counted by what the run read, others before it.
+#[tokio::test]
+async fn both_ways_to_read_a_text_agree_on_what_is_cut_off_and_what_is_known() {
+    let (Some(whole), Some(int8)) = (whole(), int8()) else { return };
+    let (unknown, fits) = ("🦀 ".repeat(40), vec!["word"; 254].join(" "));
+    let cases = [
+        (fits.clone(), true, false),
+        (format!("{fits} word"), true, true),
+        (unknown.clone(), false, false),
+        (format!("{unknown} crab"), true, false),
+        (unknown.repeat(10), false, true),
+        ("🦀".to_owned(), false, false),
+    ];
+    let texts: Vec<String> = cases.iter().map(|(text, ..)| text.clone()).collect();
+    for embedder in [whole, int8] {
+        let embedded = embedder.embed_documents(&texts).await.unwrap();
+        for ((text, is_known, is_truncated), document) in cases.iter().zip(embedded) {
+            let query = embedder.embed_query(text).await.unwrap();
+            for embedding in [document, query] {
+                assert_eq!(embedding.vector.is_some(), *is_known, "{text}");
+                assert_eq!(embedding.is_truncated, *is_truncated, "{text}");
+            }
+        }
+    }
+}

@@ -13,6 +13,10 @@ impl Limits {
     pub(super) const ALONE: Self = Self { texts: 1, padded_tokens: usize::MAX };
     /// Beyond it a batch is no faster per text, and search texts would wait longer for its end.
     pub(super) const TOGETHER: Self = Self { texts: 32, padded_tokens: 512 };
+
+    pub(super) fn is_alone(self) -> bool {
+        self.texts == 1
+    }
 }
 
 /// Cuts texts of these lengths, in tokens, into batches of like lengths, the longest first: what needs most

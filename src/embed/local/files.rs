@@ -164,6 +164,6 @@ impl ModelFolder {
 }
 
 /// Which of a graph's outputs is meant, where there are several.
-fn output_key(card: &Card) -> Option<OutputKey> {
+pub(super) fn output_key(card: &Card) -> Option<OutputKey> {
     card.known.as_ref().and_then(|model| catalogue::graph_of(model).0)
 }

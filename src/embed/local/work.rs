@@ -25,8 +25,9 @@ pub(super) struct Documents {
     texts: Vec<String>,
     /// For each text of the call its place in `texts`.
     places: Vec<usize>,
+    /// What the model saw in the texts, as far as it read them.
     readings: Vec<Reading>,
-    /// What is left to compute, the next at the end.
+    /// What was read and is left to compute, the next at the end.
     batches: Vec<Vec<usize>>,
     vectors: Vec<Option<Vec<f32>>>,
     answer: Answer<Vec<Embedding>>,
@@ -55,14 +56,17 @@ impl Documents {
         self.answer.is_closed()
     }
 
-    /// Cuts some texts into tokens, or computes one batch.
+    /// Cuts some texts into tokens, or computes one batch. Texts that are computed alone are read then, in the
+    /// order in which they came.
     pub(super) fn step(
         &mut self,
         model: Result<&mut dyn Model, Error>,
         limits: Limits,
     ) -> Progress<Vec<Embedding>> {
         let stepped = model.and_then(|model| {
-            if self.readings.len() < self.texts.len() {
+            if limits.is_alone() {
+                self.compute_next(model)
+            } else if self.readings.len() < self.texts.len() {
                 self.read(model, limits)
             } else {
                 self.compute(model)
@@ -87,6 +91,15 @@ impl Documents {
             self.batches = batches(&lengths, limits);
             self.batches.reverse();
         }
+        Ok(())
+    }
+
+    fn compute_next(&mut self, model: &mut dyn Model) -> Result<(), Error> {
+        let index = self.readings.len();
+        let Some(text) = self.texts.get(index) else { return Ok(()) };
+        let (reading, vector) = model.embed_alone(text, Role::Document)?;
+        self.readings.push(reading);
+        self.vectors[index] = vector;
         Ok(())
     }
 

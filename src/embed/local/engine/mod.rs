@@ -52,6 +52,10 @@ pub(super) trait Model {
 
     /// Unit-length vectors in the order of the texts; `None` for one without a direction.
     fn embed(&mut self, texts: &[&str], role: Role) -> Result<Vec<Option<Vec<f32>>>, Error>;
+
+    /// Both for one text, for a model that computes texts alone; no vector where it knows nothing of it.
+    fn embed_alone(&mut self, text: &str, role: Role)
+    -> Result<(Reading, Option<Vec<f32>>), Error>;
 }
 
 /// Loads a model; called in the thread that will own it.
@@ -129,9 +133,11 @@ impl Engine {
         answered.await.unwrap_or(Err(Error::Panicked))
     }
 
-    /// Dealt out to the threads by length, so that all end at about the same time.
+    /// Dealt out by length in one part more than there are threads: whichever is ahead finds work until the
+    /// shortest texts, and all end at about the same time.
     pub(super) async fn embed_documents(&self, texts: &[String]) -> Result<Vec<Embedding>, Error> {
-        let parts = self.0.threads.clamp(1, texts.len().max(1));
+        let parts = if self.0.threads > 1 { self.0.threads + 1 } else { 1 };
+        let parts = parts.clamp(1, texts.len().max(1));
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|index| Reverse(texts[*index].len()));
         let dealt = |part: usize| order.iter().copied().skip(part).step_by(parts);
@@ -351,6 +357,17 @@ fn answer(queries: Vec<Query>, model: &mut Option<Box<dyn Model>>, shared: &Shar
             return;
         }
     };
+    if shared.limits.is_alone() {
+        for query in queries {
+            let embedded = model.embed_alone(&query.text, Role::Query);
+            send(query.answer, embedded.map(|(reading, vector)| reading.embedding(vector)));
+        }
+        return;
+    }
+    answer_together(queries, model, shared.limits);
+}
+
+fn answer_together(queries: Vec<Query>, model: &mut dyn Model, limits: Limits) {
     let mut waiting: Vec<Option<(Query, Reading)>> = Vec::new();
     for query in queries {
         match model.read(&query.text, Role::Query) {
@@ -364,7 +381,7 @@ fn answer(queries: Vec<Query>, model: &mut Option<Box<dyn Model>>, shared: &Shar
         .enumerate()
         .filter_map(|(index, slot)| slot.as_ref().map(|(_, reading)| (index, reading.read)))
         .collect();
-    for batch in batches(&lengths, shared.limits) {
+    for batch in batches(&lengths, limits) {
         let asked: Vec<(Query, Reading)> =
             batch.into_iter().filter_map(|index| waiting[index].take()).collect();
         let texts: Vec<&str> = asked.iter().map(|(query, _)| query.text.as_str()).collect();

@@ -47,6 +47,18 @@ impl Model for Scripted {
         let length = |text: &&str| u16::try_from(text.len()).expect("texts of tests are short");
         Ok(texts.iter().map(|text| Some(vec![f32::from(length(text))])).collect())
     }
+
+    fn embed_alone(
+        &mut self,
+        text: &str,
+        role: Role,
+    ) -> Result<(Reading, Option<Vec<f32>>), Error> {
+        let reading = self.read(text, role)?;
+        match reading.is_known {
+            true => Ok((reading, self.embed(&[text], role)?.pop().flatten())),
+            false => Ok((reading, None)),
+        }
+    }
 }
 
 impl Drop for Scripted {
