@@ -85,7 +85,29 @@ pub(crate) async fn chunks(databases: &mut Databases, report: &mut Report) -> Re
         "ingest and embedding of these chunks",
         format!("{:.0} s", started.elapsed().as_secs_f64()),
     );
-    latency(&database, "many chunks", "< 25 ms at 100,000", report).await
+    let before = index_scans(&database).await?;
+    latency(&database, "many chunks", "< 25 ms at 100,000", report).await?;
+    let after = index_scans(&database).await?;
+    let asked = after.iter().zip(&before).map(|((name, after), (_, before))| {
+        let scans = after - before;
+        format!("{scans} of `{name}`")
+    });
+    let asked: Vec<String> = asked.collect();
+    report.note("index scans of these searches and their bare statements", asked.join(", "));
+    Ok(())
+}
+
+/// How often the index of words and that of vectors of chunks were asked so far.
+async fn index_scans(database: &Database) -> Result<Vec<(String, i64)>> {
+    let mut connection = database.connect().await?;
+    // Sessions report what they did within a second.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let scans = sqlx::query_as(
+        "SELECT regexp_replace(indexrelname, '_[0-9a-f]{32}', ''), idx_scan FROM pg_stat_user_indexes \
+         WHERE indexrelname = 'content_search_idx' OR indexrelname LIKE 'chunk\\_embedding%hnsw\\_idx' \
+         ORDER BY indexrelname",
+    );
+    Ok(scans.fetch_all(&mut connection).await?)
 }
 
 /// The sentences of every document of the collections and every chapter of the book.
@@ -271,6 +293,7 @@ impl Times {
             filter: &filter,
             exclude: &[],
             limit: POOL,
+            compared: None,
         };
         text::matches(&bare.db, bare.scope, &search).await?;
         self.words.push(ms_since(started));

@@ -1,4 +1,4 @@
-//! Vectors: reading those of some rows, and comparing them.
+//! Vectors of rows.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,7 @@ use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
 use super::{Db, Result, visible};
-use crate::model::hit::Candidate;
-use crate::model::{Kind, NodeId, Scope, Space};
+use crate::model::{Kind, Scope, Space};
 
 /// The vectors of visible rows.
 pub async fn vectors(
@@ -27,31 +26,6 @@ pub async fn vectors(
     visible::push(&mut query, scope);
     let rows = query.build().fetch_all(db.sql(scope)).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<Vector, _>(1)?.to_vec()))).collect()
-}
-
-/// The cosine similarity of visible rows to a vector of unit length, of those that have a vector.
-pub async fn similarities(
-    db: &Db,
-    scope: Scope,
-    space: &Space,
-    kind: Kind,
-    ids: &[Uuid],
-    vector: &[f32],
-) -> Result<Vec<Candidate>> {
-    let mut query =
-        QueryBuilder::<Postgres>::new("SELECT embedding.content_id, 1 - (embedding.embedding <=> ");
-    query.push_bind(Vector::from(vector.to_vec())).push(") FROM ");
-    query
-        .push(space.leaf(kind))
-        .push(" AS embedding JOIN content ON content.id = embedding.content_id");
-    query.push(" WHERE embedding.content_id = ANY(").push_bind(ids.to_vec()).push(")");
-    visible::push(&mut query, scope);
-    let rows = query.build().fetch_all(db.sql(scope)).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Candidate { id: NodeId { kind, id: row.try_get(0)? }, score: row.try_get(1)? })
-        })
-        .collect()
 }
 
 /// Refreshes what the planner knows of a leaf and of the content tables. What somebody else maintains

@@ -6,12 +6,14 @@ mod score;
 mod terms;
 mod within;
 
+use pgvector::Vector;
+use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
 use super::{Db, Result, filter, rows, visible};
 use crate::model::hit::Candidate;
-use crate::model::{Filter, Kind, NodeId, Scope};
+use crate::model::{Filter, Kind, NodeId, Scope, Space};
 pub use terms::{Term, Terms, terms};
 pub use within::permitted;
 
@@ -31,12 +33,16 @@ pub struct Match<'a> {
     pub filter: &'a Filter,
     pub exclude: &'a [Uuid],
     pub limit: i64,
+    /// What the rows that are found are compared with as well: a vector of unit length in a space.
+    pub compared: Option<(&'a Space, &'a [f32])>,
 }
 
 /// Rows that were found, best first.
 #[derive(Debug, Clone)]
 pub struct Found {
     pub candidates: Vec<Candidate>,
+    /// The cosine similarities of those that have a vector, where they were asked for.
+    pub similarities: Vec<Candidate>,
     /// Whether no row that was not looked at could stand among the candidates.
     pub is_exact: bool,
 }
@@ -44,7 +50,7 @@ pub struct Found {
 impl Found {
     /// What is found when nothing is looked for.
     pub fn none() -> Self {
-        Self { candidates: Vec::new(), is_exact: true }
+        Self { candidates: Vec::new(), similarities: Vec::new(), is_exact: true }
     }
 }
 
@@ -57,25 +63,23 @@ pub async fn matches(db: &Db, scope: Scope, search: &Match<'_>) -> Result<Found>
     let mut budget = choice::budget(search.limit);
     loop {
         let choice = Choice::of(search.terms, budget);
-        let candidates = scored(db, scope, search, &choice).await?;
-        let is_full = i64::try_from(candidates.len()).is_ok_and(|found| found >= search.limit);
+        let mut found = scored(db, scope, search, &choice).await?;
+        let is_full =
+            i64::try_from(found.candidates.len()).is_ok_and(|found| found >= search.limit);
         if is_full || choice.bound == 0.0 {
-            let worst = candidates.last().map_or(0.0, |candidate| candidate.score);
-            let is_exact = choice.bound == 0.0 || worst > choice.bound;
-            return Ok(Found { candidates, is_exact });
+            let worst = found.candidates.last().map_or(0.0, |candidate| candidate.score);
+            found.is_exact = choice.bound == 0.0 || worst > choice.bound;
+            return Ok(found);
         }
         budget *= WIDER;
     }
 }
 
 /// The best of the rows that were chosen.
-async fn scored(
-    db: &Db,
-    scope: Scope,
-    search: &Match<'_>,
-    choice: &Choice,
-) -> Result<Vec<Candidate>> {
-    let mut query = QueryBuilder::<Postgres>::new("SELECT content.id, content.kind, ");
+async fn scored(db: &Db, scope: Scope, search: &Match<'_>, choice: &Choice) -> Result<Found> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT found.id, found.kind, found.score, ");
+    push_similarity(&mut query, search);
+    query.push(" FROM (SELECT content.id, content.kind, ");
     score::push(&mut query, search.terms);
     query.push(" AS score FROM content");
     if filter::needs_details(search.filter) {
@@ -92,14 +96,36 @@ async fn scored(
     filter::push(&mut query, search.filter);
     super::search::push_excluded(&mut query, search.exclude);
     query.push(" ORDER BY score DESC, content.id LIMIT ").push_bind(search.limit);
+    query.push(") AS found ORDER BY found.score DESC, found.id");
     // A plan that is kept would read every `tsquery` again for every row.
     let rows = query.build().persistent(false).fetch_all(db.sql(scope)).await?;
-    rows.iter()
-        .map(|row| {
-            let id = NodeId { kind: rows::kind(row.try_get(1)?)?, id: row.try_get(0)? };
-            Ok(Candidate { id, score: row.try_get(2)? })
-        })
-        .collect()
+    read(&rows)
+}
+
+/// How similar a found row is to the vector; null where there is none.
+fn push_similarity(query: &mut QueryBuilder<Postgres>, search: &Match<'_>) {
+    let Some((space, vector)) = search.compared else {
+        query.push("NULL::float8");
+        return;
+    };
+    query.push("coalesce(NULL");
+    for kind in search.kinds {
+        query.push(", (SELECT 1 - (embedding <=> ").push_bind(Vector::from(vector.to_vec()));
+        query.push(") FROM ").push(space.leaf(*kind)).push(" WHERE content_id = found.id)");
+    }
+    query.push(")");
+}
+
+fn read(rows: &[PgRow]) -> Result<Found> {
+    let mut found = Found::none();
+    for row in rows {
+        let id = NodeId { kind: rows::kind(row.try_get(1)?)?, id: row.try_get(0)? };
+        found.candidates.push(Candidate { id, score: row.try_get(2)? });
+        if let Some(score) = row.try_get(3)? {
+            found.similarities.push(Candidate { id, score });
+        }
+    }
+    Ok(found)
 }
 
 /// What must and must not occur, as the language of a row reads it.

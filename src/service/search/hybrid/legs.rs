@@ -5,13 +5,11 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use super::Plan;
-use crate::model::NodeId;
 use crate::model::hit::{Candidate, SearchStrategy, best_first};
 use crate::rank::Leg;
 use crate::service::search::as_limit;
 use crate::service::tiers::Tier;
 use crate::service::{Error, Result, Services};
-use crate::store::embedding;
 use crate::store::search::{Nearest, Reads};
 use crate::store::text::{self, Terms};
 
@@ -40,26 +38,28 @@ pub(super) struct Asked {
 /// One leg's list, and whether there is more of it.
 struct Proposed {
     rows: Vec<Candidate>,
+    /// How similar the rows with the words are.
+    similarities: Vec<Candidate>,
     has_more: bool,
     strategy: SearchStrategy,
-    /// The words that were looked for.
-    terms: Terms,
 }
 
 impl Proposed {
     fn nothing() -> Self {
         Self {
             rows: Vec::new(),
+            similarities: Vec::new(),
             has_more: false,
             strategy: SearchStrategy::FullText,
-            terms: Terms::default(),
         }
     }
 
     /// Cuts the list, best first, to a size.
     fn cut(mut self, size: usize) -> Self {
         self.has_more |= self.rows.len() > size;
-        self.rows.truncate(size);
+        for last in self.rows.drain(size.min(self.rows.len())..) {
+            self.similarities.retain(|row| row.id != last.id);
+        }
         self
     }
 }
@@ -74,36 +74,38 @@ impl Services {
         asked: Option<Asked>,
         size: usize,
     ) -> Result<Legs> {
-        let semantic = async {
-            let asked = match asked {
-                Some(asked) => asked,
-                None => self.asked(plan).await?,
-            };
-            let proposed = self.nearest_rows(plan, asked.vector.as_deref(), size).await?;
-            Ok::<_, Error>((asked, proposed))
+        let asked = async {
+            match asked {
+                Some(asked) => Ok(asked),
+                None => self.asked(plan).await,
+            }
         };
-        // Both come to their end also where one fails: no statement is dropped half-way.
-        let (semantic, text) = tokio::join!(semantic, self.matching_rows(plan, size));
-        let ((asked, mut semantic), text) = (semantic?, text?);
-        self.keep_permitted(plan, &text.terms, &mut semantic.rows).await?;
-        let mut legs = Legs {
-            is_complete: !semantic.has_more && !text.has_more,
-            strategy: semantic.strategy,
-            semantic: Leg::new(semantic.rows),
-            text: Leg::of_words(text.rows),
-            terms: text.terms,
-            vector: asked.vector,
-            is_degraded: asked.is_degraded || plan.tier == Tier::StandIn,
-        };
+        // Both of a pair come to their end also where one fails: no statement is dropped half-way.
+        let (asked, terms) = tokio::join!(asked, self.terms(plan));
+        let (asked, terms) = (asked?, terms?);
+        let vector = asked.vector.as_deref();
+        let (semantic, text) = tokio::join!(
+            self.nearest_rows(plan, vector, size),
+            self.matching_rows(plan, &terms, vector, size)
+        );
+        let (mut semantic, text) = (semantic?, text?);
+        self.keep_permitted(plan, &terms, &mut semantic.rows).await?;
         // Where meaning has no more rows, it has compared every row that has a vector. What full text would
         // say of rows that only meaning found is not asked: it took a third of the time again and moved
         // nothing on three test collections.
-        if let Some(vector) = &legs.vector
-            && semantic.has_more
-        {
-            legs.semantic.filled = self.similarities(plan, &legs, vector).await?;
-        }
-        Ok(legs)
+        let filled = match semantic.has_more {
+            true => lacking(text.similarities, &semantic.rows),
+            false => Vec::new(),
+        };
+        Ok(Legs {
+            is_complete: !semantic.has_more && !text.has_more,
+            strategy: semantic.strategy,
+            semantic: Leg { filled, ..Leg::new(semantic.rows) },
+            text: Leg::of_words(text.rows),
+            terms,
+            vector: asked.vector,
+            is_degraded: asked.is_degraded || plan.tier == Tier::StandIn,
+        })
     }
 
     /// The vector of the search text; nothing where words alone answer.
@@ -172,57 +174,49 @@ impl Services {
         Ok(())
     }
 
-    async fn matching_rows(&self, plan: &Plan<'_>, size: usize) -> Result<Proposed> {
-        let has_words = plan.ratio < 1.0;
-        if !has_words && plan.query.phrases.is_empty() && plan.query.excluded.is_empty() {
+    /// The words that are looked for, also where they only say what must not be found.
+    async fn terms(&self, plan: &Plan<'_>) -> Result<Terms> {
+        let has_conditions = !plan.query.phrases.is_empty() || !plan.query.excluded.is_empty();
+        if plan.ratio >= 1.0 && !has_conditions {
+            return Ok(Terms::default());
+        }
+        Ok(text::terms(&self.db, plan.scope, &plan.input.kinds, &plan.query).await?)
+    }
+
+    /// Rows with the words, and how similar they are: those that meaning does not reach would otherwise
+    /// count as unlike the query, although meaning only had better ones.
+    async fn matching_rows(
+        &self,
+        plan: &Plan<'_>,
+        terms: &Terms,
+        vector: Option<&[f32]>,
+        size: usize,
+    ) -> Result<Proposed> {
+        if plan.ratio >= 1.0 || terms.is_empty() {
             return Ok(Proposed::nothing());
         }
-        let kinds = &plan.input.kinds;
-        let terms = text::terms(&self.db, plan.scope, kinds, &plan.query).await?;
-        if !has_words || terms.is_empty() {
-            return Ok(Proposed { terms, ..Proposed::nothing() });
-        }
         let search = text::Match {
-            kinds,
-            terms: &terms,
+            kinds: &plan.input.kinds,
+            terms,
             filter: &plan.input.filter,
             exclude: &[],
             limit: as_limit(size + 1),
+            compared: vector.map(|vector| (&plan.space, vector)),
         };
         let found = text::matches(&self.db, plan.scope, &search).await?;
-        let (rows, has_more) = (found.candidates, !found.is_exact);
-        Ok(Proposed { rows, has_more, terms, ..Proposed::nothing() }.cut(size))
-    }
-
-    /// How similar the rows are that full text alone found. Without this they would count as unlike the
-    /// query, although meaning only had better ones.
-    async fn similarities(
-        &self,
-        plan: &Plan<'_>,
-        legs: &Legs,
-        vector: &[f32],
-    ) -> Result<Vec<Candidate>> {
-        let lacking = lacking(&legs.text.found, &legs.semantic.found);
-        let mut filled = Vec::new();
-        for kind in &plan.input.kinds {
-            let of_kind = lacking.iter().filter(|id| id.kind == *kind);
-            let ids: Vec<Uuid> = of_kind.map(|id| id.id).collect();
-            if !ids.is_empty() {
-                let (db, scope) = (&self.db, plan.scope);
-                let rows =
-                    embedding::similarities(db, scope, &plan.space, *kind, &ids, vector).await?;
-                filled.extend(rows);
-            }
-        }
-        filled.sort_by(|a, b| best_first((a.score, a.id.id), (b.score, b.id.id)));
-        Ok(filled)
+        let (rows, similarities) = (found.candidates, found.similarities);
+        let proposed = Proposed { rows, similarities, ..Proposed::nothing() };
+        Ok(Proposed { has_more: !found.is_exact, ..proposed }.cut(size))
     }
 }
 
-/// The rows of one list that another one lacks.
-fn lacking(of: &[Candidate], other: &[Candidate]) -> Vec<NodeId> {
-    let known: HashSet<Uuid> = other.iter().map(|row| row.id.id).collect();
-    of.iter().map(|row| row.id).filter(|id| !known.contains(&id.id)).collect()
+/// The similarities of rows that a list lacks, best first.
+fn lacking(similarities: Vec<Candidate>, list: &[Candidate]) -> Vec<Candidate> {
+    let known: HashSet<Uuid> = list.iter().map(|row| row.id.id).collect();
+    let mut lacking = similarities;
+    lacking.retain(|row| !known.contains(&row.id.id));
+    lacking.sort_by(|a, b| best_first((a.score, a.id.id), (b.score, b.id.id)));
+    lacking
 }
 
 impl Legs {
