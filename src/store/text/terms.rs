@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::{Postgres, QueryBuilder, Row};
+use sqlx::{AssertSqlSafe, Postgres, QueryBuilder, Row};
 
 use super::near;
 use crate::model::text_query::TextQuery;
@@ -88,10 +88,11 @@ struct Counted {
 /// on rows that somebody owns. For a word that stands in no row, the words nearest to it are taken along.
 pub async fn terms(db: &Db, scope: Scope, kinds: &[Kind], query: &TextQuery) -> Result<Terms> {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    let listed = listed(&names);
     // Most catalogues speak the default language alone: then both questions are asked at once.
     let usual = [language::DEFAULT];
-    let guessed = counted(db, scope, &names, query, &usual);
-    let (terms, guessed) = tokio::join!(totals(db, scope, &names, query), guessed);
+    let guessed = counted(db, scope, &listed, query, &usual);
+    let (terms, guessed) = tokio::join!(totals(db, scope, &listed, query), guessed);
     let (mut terms, guessed) = (terms?, guessed?);
     if terms.languages.is_empty() {
         return Ok(terms);
@@ -99,7 +100,7 @@ pub async fn terms(db: &Db, scope: Scope, kinds: &[Kind], query: &TextQuery) -> 
     let spoken: Vec<&str> = terms.languages.iter().map(|language| language.name.as_str()).collect();
     let counted = match spoken == usual {
         true => guessed,
-        false => counted(db, scope, &names, query, &spoken).await?,
+        false => counted(db, scope, &listed, query, &spoken).await?,
     };
     let unknown: Vec<String> = unknown(&counted).map(|counted| counted.word.clone()).collect();
     let near = near::words(db, scope, &names, &spoken, &unknown).await?;
@@ -115,8 +116,15 @@ pub async fn terms(db: &Db, scope: Scope, kinds: &[Kind], query: &TextQuery) -> 
     Ok(terms)
 }
 
+/// The kinds as SQL literals. One plan then serves every execution; by an array the planner would plan anew
+/// for each, which took longer than looking up.
+fn listed(kinds: &[&str]) -> String {
+    let quoted: Vec<String> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
+    quoted.join(", ")
+}
+
 /// Languages and totals of the kinds, and what each language makes of the phrases.
-async fn totals(db: &Db, scope: Scope, kinds: &[&str], query: &TextQuery) -> Result<Terms> {
+async fn totals(db: &Db, scope: Scope, kinds: &str, query: &TextQuery) -> Result<Terms> {
     let mut statement = QueryBuilder::<Postgres>::new(
         "WITH language AS (SELECT content.language, \
              sum(content.rows) FILTER (WHERE content.is_shared)::float8 AS rows, \
@@ -124,9 +132,9 @@ async fn totals(db: &Db, scope: Scope, kinds: &[&str], query: &TextQuery) -> Res
              sum(content.rows)::float8 AS seen_rows, sum(content.length)::float8 AS seen_length \
          FROM (SELECT kind, language, owner_id, rows, length, owner_id IS NULL AS is_shared \
              FROM lexeme_total) AS content \
-         WHERE content.kind = ANY(",
+         WHERE content.kind IN (",
     );
-    statement.push_bind(kinds.to_vec()).push(")");
+    statement.push(kinds).push(")");
     visible::push_with_deleted(&mut statement, scope);
     statement.push(" GROUP BY content.language HAVING sum(content.rows) > 0) SELECT language, ");
     push_phrases(&mut statement, &query.phrases, " & ");
@@ -165,7 +173,7 @@ fn push_phrases(statement: &mut QueryBuilder<Postgres>, phrases: &[String], with
 async fn counted(
     db: &Db,
     scope: Scope,
-    kinds: &[&str],
+    kinds: &str,
     query: &TextQuery,
     languages: &[&str],
 ) -> Result<Vec<Counted>> {
@@ -177,25 +185,23 @@ async fn counted(
             pieces.push(piece);
         }
     }
-    let rows = sqlx::query(
+    // The arrays come out of subqueries so that the planner does not plan anew for each length.
+    let statement = format!(
         "WITH wanted AS (SELECT number, lexeme AS word, max(cardinality(positions))::float8 AS times \
-             FROM unnest($1::bigint[], $2::text[], $3::text[]) AS piece (number, language, text), \
+             FROM unnest((SELECT $1::bigint[]), (SELECT $2::text[]), (SELECT $3::text[])) \
+                 AS piece (number, language, text), \
              unnest(to_tsvector(kindred_config(language), text)) \
              GROUP BY number, lexeme), \
          word AS (SELECT DISTINCT word FROM wanted), \
          counted AS (SELECT word, \
              (SELECT coalesce(sum(lexeme.rows), 0) FROM lexeme \
-                 WHERE lexeme.word = word.word AND lexeme.kind = ANY($4)) \
+                 WHERE lexeme.word = word.word AND lexeme.kind IN ({kinds})) \
              + (SELECT coalesce(sum(change.rows), 0) FROM lexeme_change AS change \
-                 WHERE change.word = word.word AND change.kind = ANY($4)) AS rows FROM word) \
-         SELECT number, word, times, rows::float8 FROM wanted JOIN counted USING (word)",
-    )
-    .bind(numbers)
-    .bind(names)
-    .bind(pieces)
-    .bind(kinds)
-    .fetch_all(db.sql(scope))
-    .await?;
+                 WHERE change.word = word.word AND change.kind IN ({kinds})) AS rows FROM word) \
+         SELECT number, word, times, rows::float8 FROM wanted JOIN counted USING (word)"
+    );
+    let query = sqlx::query(AssertSqlSafe(statement)).bind(numbers).bind(names).bind(pieces);
+    let rows = query.fetch_all(db.sql(scope)).await?;
     rows.iter()
         .map(|row| {
             let rows: f64 = row.try_get(3)?;
