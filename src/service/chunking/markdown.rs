@@ -5,6 +5,7 @@
 
 use pulldown_cmark::{Event, Options, Parser};
 
+use super::hidden::Hidden;
 use super::outline::{Heading, Outline};
 
 /// Bytes of a heading up to which its marks (emphasis, code, links) are taken out of its title.
@@ -14,10 +15,15 @@ const FRONT_MATTER_LINES: usize = 200;
 /// Elements whose text runs to their end tag, whatever stands in it.
 const RAW_ELEMENTS: [&str; 4] = ["pre", "script", "style", "textarea"];
 
+/// The outline of what a reader sees: comments and empty anchors are left out.
 pub(super) fn outline(text: String) -> Outline {
-    let mut scanner = Scanner { text: &text, ..Scanner::default() };
-    scanner.scan();
-    let (headings, blocks) = (scanner.headings, scanner.blocks);
+    let scanner = Scanner::scanned(&text);
+    if !scanner.hidden.is_empty() {
+        let shown = scanner.hidden.taken_from(&text);
+        let Scanner { headings, blocks, .. } = Scanner::scanned(&shown);
+        return Outline { text: shown, headings, blocks };
+    }
+    let Scanner { headings, blocks, .. } = scanner;
     Outline { text, headings, blocks }
 }
 
@@ -53,17 +59,19 @@ struct Scanner<'a> {
     list_indent: usize,
     headings: Vec<Heading>,
     blocks: Vec<usize>,
+    hidden: Hidden,
 }
 
-impl Scanner<'_> {
-    fn scan(&mut self) {
-        let text = self.text;
+impl<'a> Scanner<'a> {
+    fn scanned(text: &'a str) -> Self {
+        let mut scanner = Self { text, ..Self::default() };
         let mut offset = front_matter(text);
         for line in text[offset..].split_inclusive('\n') {
             let end = offset + line.len();
-            self.line(line.trim_end(), offset, end);
+            scanner.line(line.trim_end(), offset, end);
             offset = end;
         }
+        scanner
     }
 
     fn line(&mut self, line: &str, start: usize, end: usize) {
@@ -79,6 +87,7 @@ impl Scanner<'_> {
             Open::Html(until) => {
                 if contains(content, until) {
                     self.open = Open::Nothing;
+                    self.hidden.end(line, start);
                 }
                 return;
             }
@@ -118,6 +127,8 @@ impl Scanner<'_> {
     }
 
     fn plain_line(&mut self, content: &str, indent: usize, start: usize, end: usize) {
+        // So little is spaces, and a byte each.
+        self.hidden.begin(content, start + indent);
         if let Some(heading) = atx(content) {
             self.push_heading(heading, start, end, end);
         } else if let (Open::Paragraph(first), Some(level)) = (self.open, underline(content)) {

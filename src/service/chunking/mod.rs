@@ -5,6 +5,7 @@
 
 mod clean;
 mod counts;
+mod hidden;
 mod html;
 mod markdown;
 mod outline;
@@ -44,7 +45,7 @@ pub struct Piece {
 ///
 /// Sections go together where they fit, but never two of the outermost, unless there are more than a
 /// thousand of them. No piece is blank, and none has more than `max_tokens`, except for a single character
-/// that has more. HTML is read as the text that it shows.
+/// that has more. HTML is read as the text that it shows, Markdown without its comments.
 pub fn split(
     text: &str,
     format: Format,
