@@ -3,6 +3,8 @@
 //! A session computes one call at a time, so calls stand in line. What somebody waits for goes first:
 //! documents are computed in small batches, and between two of them every waiting search text is answered.
 
+mod queries;
+
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::batch::{Limits, batches};
-use super::work::{Answer, Counts, Documents, Progress};
+use super::batch::Limits;
+use super::work::{Counts, Documents, Progress};
 use crate::embed::{Embedding, Error};
+use queries::{Query, answer};
 
 /// Threads beside the first keep their model this long after the last document.
 const SPARE_AFTER: Duration = Duration::from_secs(3);
@@ -90,11 +93,6 @@ struct Line {
     /// When a document was last worked on.
     documents_at: Option<Instant>,
     is_closed: bool,
-}
-
-struct Query {
-    text: String,
-    answer: Answer<Embedding>,
 }
 
 /// What the thread does next.
@@ -310,7 +308,7 @@ fn run(shared: Arc<Shared>) {
     let mut model = None;
     loop {
         match shared.next() {
-            Next::Queries(queries) => answer(queries, &mut model, shared),
+            Next::Queries(queries) => answer(queries, loaded(&mut model, shared), shared.limits),
             Next::Counts(mut counts) => match counts.step(loaded(&mut model, shared)) {
                 Progress::More => shared.line().counts.push_front(counts),
                 Progress::Done(outcome) => counts.finish(outcome),
@@ -343,67 +341,6 @@ fn loaded<'a>(
         Some(model) => Ok(model.as_mut()),
         None => Ok(model.insert((shared.load)()?).as_mut()),
     }
-}
-
-/// Answers search texts that waited at the same time, in as few calls as the limits allow.
-fn answer(queries: Vec<Query>, model: &mut Option<Box<dyn Model>>, shared: &Shared) {
-    let model = match loaded(model, shared) {
-        Ok(model) => model,
-        Err(error) => {
-            let error = Arc::new(error);
-            for query in queries {
-                send(query.answer, Err(Error::Shared(error.clone())));
-            }
-            return;
-        }
-    };
-    if shared.limits.is_alone() {
-        for query in queries {
-            let embedded = model.embed_alone(&query.text, Role::Query);
-            send(query.answer, embedded.map(|(reading, vector)| reading.embedding(vector)));
-        }
-        return;
-    }
-    answer_together(queries, model, shared.limits);
-}
-
-fn answer_together(queries: Vec<Query>, model: &mut dyn Model, limits: Limits) {
-    let mut waiting: Vec<Option<(Query, Reading)>> = Vec::new();
-    for query in queries {
-        match model.read(&query.text, Role::Query) {
-            Ok(reading) if reading.is_known => waiting.push(Some((query, reading))),
-            Ok(reading) => send(query.answer, Ok(reading.embedding(None))),
-            Err(error) => send(query.answer, Err(error)),
-        }
-    }
-    let lengths: Vec<(usize, usize)> = waiting
-        .iter()
-        .enumerate()
-        .filter_map(|(index, slot)| slot.as_ref().map(|(_, reading)| (index, reading.read)))
-        .collect();
-    for batch in batches(&lengths, limits) {
-        let asked: Vec<(Query, Reading)> =
-            batch.into_iter().filter_map(|index| waiting[index].take()).collect();
-        let texts: Vec<&str> = asked.iter().map(|(query, _)| query.text.as_str()).collect();
-        match model.embed(&texts, Role::Query) {
-            Ok(vectors) => {
-                for ((query, reading), vector) in asked.into_iter().zip(vectors) {
-                    send(query.answer, Ok(reading.embedding(vector)));
-                }
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                for (query, _) in asked {
-                    send(query.answer, Err(Error::Shared(error.clone())));
-                }
-            }
-        }
-    }
-}
-
-/// Whoever went away meanwhile misses the answer.
-fn send<T>(to: Answer<T>, outcome: Result<T, Error>) {
-    drop(to.send(outcome));
 }
 
 #[cfg(test)]
