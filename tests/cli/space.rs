@@ -1,7 +1,14 @@
 //! `kindred space`, in its own process and through a server.
 
-use std::fs;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
 
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::data_type::{ByteArray, ByteArrayType, FloatType};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
 
 use super::support::{Place, Server};
@@ -128,6 +135,90 @@ fn vectors_come_from_a_file_and_bad_lines_are_named_and_kept() {
     let missing =
         place.run(&["space", "import", "nowhere.jsonl", "--space", "second"]).with_code(1);
     assert!(missing.stderr.contains("cannot read `nowhere.jsonl`"), "{missing:?}");
+}
+
+type Written = Result<(), Box<dyn std::error::Error>>;
+
+/// Writes external ids, vectors and what they were made of.
+fn write_parquet(
+    path: &Path,
+    compression: Compression,
+    rows: &[(&str, Vec<f32>, &str)],
+) -> Written {
+    let schema = parse_message_type(
+        "message rows { REQUIRED BYTE_ARRAY externalId (UTF8); REQUIRED GROUP vector (LIST) {
+            REPEATED GROUP list { REQUIRED FLOAT element; } } REQUIRED BYTE_ARRAY sourceText (UTF8);
+            REQUIRED BYTE_ARRAY note (UTF8); }",
+    );
+    let properties = WriterProperties::builder().set_compression(compression).build();
+    let (file, schema) = (File::create(path)?, Arc::new(schema?));
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
+    let mut group = writer.next_row_group()?;
+    let texts = |of: fn(&(&str, Vec<f32>, &str)) -> String| -> Vec<ByteArray> {
+        rows.iter().map(|row| ByteArray::from(of(row).into_bytes())).collect()
+    };
+    let (ids, sources) = (texts(|row| row.0.to_owned()), texts(|row| row.2.to_owned()));
+    for place in 0..4 {
+        let mut column = group.next_column()?.ok_or("a column is missing")?;
+        if place == 1 {
+            let numbers: Vec<f32> = rows.iter().flat_map(|row| row.1.clone()).collect();
+            let defined = vec![1; numbers.len()];
+            let repeats =
+                |row: &(&str, Vec<f32>, &str)| (0..row.1.len()).map(|at| i16::from(at > 0));
+            let repeated: Vec<i16> = rows.iter().flat_map(repeats).collect();
+            let column = column.typed::<FloatType>();
+            column.write_batch(&numbers, Some(&defined), Some(&repeated))?;
+        } else {
+            let texts = if place == 2 { &sources } else { &ids };
+            column.typed::<ByteArrayType>().write_batch(texts, None, None)?;
+        }
+        column.close()?;
+    }
+    group.close()?;
+    writer.close()?;
+    Ok(())
+}
+
+#[test]
+fn vectors_come_from_a_parquet_file() {
+    let place = with_songs();
+    let create =
+        ["space", "create", "second", "--backend", "static", "--kinds", "song", "--no-backfill"];
+    place.run(&create).with_code(0);
+    let server = Server::start(&place, &["--no-worker"]);
+    let body = server.execute(&server.token, "{ songs { nodes { externalId body } } }", &json!({}));
+    server.stop();
+    let songs = body["data"]["songs"]["nodes"].as_array().unwrap();
+    let text = |song: &Value, field: &str| song[field].as_str().unwrap().to_owned();
+    let good: Vec<f32> = (0..256_i16).map(|place| f32::from(place % 7) - 2.5).collect();
+    let not_a_number = [&good[..255], &[f32::NAN]].concat();
+    let vectors = [good.clone(), vec![1.0, 2.0], good, not_a_number];
+    let named: Vec<(String, String)> =
+        songs.iter().map(|song| (text(song, "externalId"), text(song, "body"))).collect();
+    let rows: Vec<(&str, Vec<f32>, &str)> = named
+        .iter()
+        .zip(vectors)
+        .map(|((id, body), vector)| (id.as_str(), vector, body.as_str()))
+        .collect();
+    for (name, compression) in
+        [("snappy", Compression::SNAPPY), ("zstd", Compression::ZSTD(ZstdLevel::default()))]
+    {
+        let path = place.folder.join(format!("{name}.parquet"));
+        write_parquet(&path, compression, &rows).unwrap();
+        let path = path.to_string_lossy().into_owned();
+        let ended = place.run(&["space", "import", &path, "--space", "second"]).with_code(2);
+        assert_eq!(ended.stdout, "Read 4 rows: 2 imported, 2 rejected\n", "{name}");
+        for said in
+            ["row 2: `vector` has 2 dimensions", "row 4: `vector` must be a list of numbers"]
+        {
+            assert!(ended.stderr.contains(said), "{said}: {ended:?}");
+        }
+    }
+    let plan = place.run(&["space", "plan", "second", "--json"]).with_code(0).json();
+    assert_eq!((&plan["rows"], &plan["unchanged"]), (&json!(4), &json!(2)));
+    let broken = place.file("broken.parquet", "PAR1 and nothing that it promises");
+    let ended = place.run(&["space", "import", &broken, "--space", "second"]).with_code(1);
+    assert!(ended.stderr.contains("it is no good Parquet"), "{ended:?}");
 }
 
 #[test]

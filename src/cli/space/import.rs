@@ -1,7 +1,8 @@
 //! `kindred space import`.
 
+use std::fmt::Display;
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
+use super::vector_rows::{Lines, PARQUET, ParquetRows, Row};
 use super::{Common, enum_name};
 use crate::cli::client::Client;
 use crate::cli::embed::KindArgument;
@@ -18,7 +20,7 @@ use crate::model::limits;
 
 #[derive(Debug, Args)]
 pub(super) struct Import {
-    /// The file; `-` is standard input
+    /// JSON Lines, or Parquet (Snappy, Zstandard or not compressed); `-` is JSON Lines from standard input
     file: PathBuf,
 
     /// Name of the space
@@ -29,7 +31,7 @@ pub(super) struct Import {
     #[arg(long, value_enum, default_value = "song")]
     kind: KindArgument,
 
-    /// File that rejected lines are written to, as they were
+    /// File that rejected rows are written to, as JSON Lines
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
@@ -37,118 +39,140 @@ pub(super) struct Import {
     common: Common,
 }
 
-/// Bytes of lines in one request, well under what the server reads.
+/// Bytes of rows in one request, well under what the server reads.
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
-/// Bytes of one line: a vector of 4,000 long numbers and its text.
-const MAX_LINE_BYTES: u64 = 512 * 1024;
 /// Numbers in one request, well under what the server counts.
 const MAX_BATCH_NUMBERS: usize = 150_000;
-/// Rejected lines that are shown one by one.
+/// Rejected rows that are shown one by one.
 const SHOWN_REJECTS: u64 = 20;
-/// What a line may say.
-const FIELDS: [&str; 5] = ["id", "externalId", "vector", "sourceHash", "sourceText"];
-
 const IMPORT: &str = "mutation ($space: String!, $rows: [VectorInput!]!, $kind: Kind!) \
     { importVectors(space: $space, rows: $rows, kind: $kind) { imported rows { index message } } }";
 
-/// A line that is sent.
-struct Line {
+/// A row that is sent.
+struct Sent {
     number: u64,
     raw: String,
     row: Value,
 }
 
-/// What became of the lines so far.
+/// Rows that are sent together.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<Sent>,
+    bytes: usize,
+    numbers: usize,
+}
+
+/// What became of the rows so far.
 struct Run<'a> {
     command: &'a Import,
     client: Client,
     bar: ProgressBar,
     rejects: Option<BufWriter<File>>,
+    /// What a row of the file is called.
+    noun: &'static str,
     read: u64,
     imported: i64,
     rejected: u64,
 }
 
 pub(super) async fn run(command: Import, config: Config) -> CliResult {
-    let name = command.file.display().to_string();
-    let cannot = |what: &str, name: &str, error: std::io::Error| {
-        CliError::File(format!("cannot {what} `{name}`: {error}"))
-    };
-    let (reader, bar): (Box<dyn Read + Send>, _) = if name == "-" {
-        (Box::new(std::io::stdin()), ProgressBar::hidden())
-    } else {
-        let file = File::open(&command.file).map_err(|error| cannot("read", &name, error))?;
-        let bytes = file.metadata().map_or(0, |metadata| metadata.len());
-        (Box::new(file), wait::bar("Importing", "bytes", bytes))
-    };
+    let (rows, bar, noun) = opened(&command)?;
     let rejects = match &command.rejects {
         Some(path) => {
-            let made = File::create(path);
-            let file = made.map_err(|error| cannot("write", &path.display().to_string(), error))?;
-            Some(BufWriter::new(file))
+            let cannot =
+                |error| CliError::File(format!("cannot write `{}`: {error}", path.display()));
+            Some(BufWriter::new(File::create(path).map_err(cannot)?))
         }
         None => None,
     };
     let client = Client::find(command.common.target.clone(), config).await?;
-    let lines = BufReader::new(bar.wrap_read(reader));
     let mut run =
-        Run { command: &command, client, bar, rejects, read: 0, imported: 0, rejected: 0 };
-    run.pump(lines).await?;
+        Run { command: &command, client, bar, rejects, noun, read: 0, imported: 0, rejected: 0 };
+    run.pump(rows).await?;
     run.finish()
 }
 
+type Rows = Box<dyn Iterator<Item = Result<Row, String>> + Send>;
+
+/// The rows of the file, a bar that goes along with them, and what a row is called.
+fn opened(command: &Import) -> Result<(Rows, ProgressBar, &'static str), CliError> {
+    let name = command.file.display().to_string();
+    let cannot = |error: &dyn Display| CliError::File(format!("cannot read `{name}`: {error}"));
+    let is_input = name == "-";
+    let mut reader: Box<dyn Read + Send> = match is_input {
+        true => Box::new(io::stdin()),
+        false => Box::new(File::open(&command.file).map_err(|error| cannot(&error))?),
+    };
+    let mut start = Vec::new();
+    let length = PARQUET.len() as u64;
+    reader.by_ref().take(length).read_to_end(&mut start).map_err(|error| cannot(&error))?;
+    if start == PARQUET {
+        if is_input {
+            return Err(cannot(&"Parquet has to be a file, not standard input"));
+        }
+        let file = File::open(&command.file).map_err(|error| cannot(&error))?;
+        let (rows, count) = ParquetRows::open(file).map_err(|error| cannot(&error))?;
+        let bar = wait::bar("Importing", "rows", count);
+        return Ok((Box::new(bar.wrap_iter(rows)), bar, "row"));
+    }
+    let bar = match std::fs::metadata(&command.file) {
+        Ok(metadata) if !is_input => wait::bar("Importing", "bytes", metadata.len()),
+        Ok(_) | Err(_) => ProgressBar::hidden(),
+    };
+    let reader = BufReader::new(bar.wrap_read(io::Cursor::new(start).chain(reader)));
+    Ok((Box::new(Lines::new(reader)), bar, "line"))
+}
+
+impl Batch {
+    fn has_room_for(&self, row: &Sent) -> bool {
+        self.rows.len() < limits::IMPORT_ROWS
+            && self.bytes + row.raw.len() <= MAX_BATCH_BYTES
+            && self.numbers + row.numbers() <= MAX_BATCH_NUMBERS
+    }
+
+    fn push(&mut self, row: Sent) {
+        self.bytes += row.raw.len();
+        self.numbers += row.numbers();
+        self.rows.push(row);
+    }
+}
+
+impl Sent {
+    fn numbers(&self) -> usize {
+        self.row["vector"].as_array().map_or(0, Vec::len)
+    }
+}
+
 impl Run<'_> {
-    async fn pump(&mut self, mut lines: impl BufRead) -> Result<(), CliError> {
-        let (mut batch, mut bytes, mut numbers) = (Vec::new(), 0, 0);
-        let mut number = 0;
-        loop {
-            let mut raw = Vec::new();
-            let count = lines.by_ref().take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut raw);
-            let count = count.map_err(|error| self.unreadable(&error))?;
-            if count == 0 {
-                break;
-            }
-            number += 1;
-            if !raw.ends_with(b"\n") && raw.len() as u64 > MAX_LINE_BYTES {
-                skip_rest(&mut lines).map_err(|error| self.unreadable(&error))?;
-                let reason = format!("has more than {MAX_LINE_BYTES} bytes");
-                self.reject(number, &reason, &String::from_utf8_lossy(&raw))?;
-                continue;
-            }
-            let raw = String::from_utf8_lossy(&raw).trim().to_owned();
-            if raw.is_empty() {
-                continue;
-            }
-            match parse(&raw) {
+    async fn pump(&mut self, rows: Rows) -> Result<(), CliError> {
+        let mut batch = Batch::default();
+        for row in rows {
+            let Row { number, raw, said } = row.map_err(|error| self.unreadable(&error))?;
+            match said {
                 Ok(row) => {
-                    let length = row["vector"].as_array().map_or(0, Vec::len);
-                    let is_full = batch.len() == limits::IMPORT_ROWS
-                        || bytes + raw.len() > MAX_BATCH_BYTES
-                        || numbers + length > MAX_BATCH_NUMBERS;
-                    if is_full {
-                        self.send(std::mem::take(&mut batch)).await?;
-                        (bytes, numbers) = (0, 0);
+                    let row = Sent { number, raw, row };
+                    if !batch.has_room_for(&row) {
+                        self.send(std::mem::take(&mut batch).rows).await?;
                     }
-                    bytes += raw.len();
-                    numbers += length;
-                    batch.push(Line { number, raw, row });
+                    batch.push(row);
                 }
                 Err(reason) => self.reject(number, &reason, &raw)?,
             }
         }
-        self.send(batch).await
+        self.send(batch.rows).await
     }
 
-    fn unreadable(&self, error: &std::io::Error) -> CliError {
+    fn unreadable(&self, error: &str) -> CliError {
         CliError::File(format!("cannot read `{}`: {error}", self.command.file.display()))
     }
 
-    async fn send(&mut self, batch: Vec<Line>) -> Result<(), CliError> {
+    async fn send(&mut self, batch: Vec<Sent>) -> Result<(), CliError> {
         if batch.is_empty() {
             return Ok(());
         }
         self.read += batch.len() as u64;
-        let rows: Vec<&Value> = batch.iter().map(|line| &line.row).collect();
+        let rows: Vec<&Value> = batch.iter().map(|sent| &sent.row).collect();
         let kind = enum_name(self.command.kind.into());
         let variables = json!({ "space": self.command.space, "rows": rows, "kind": kind });
         let answer = self.client.execute(IMPORT, variables).await?["importVectors"].take();
@@ -156,9 +180,9 @@ impl Run<'_> {
         for outcome in answer["rows"].as_array().into_iter().flatten() {
             let Some(reason) = outcome["message"].as_str() else { continue };
             let index = outcome["index"].as_u64().and_then(|index| usize::try_from(index).ok());
-            if let Some(line) = index.and_then(|index| batch.get(index)) {
+            if let Some(sent) = index.and_then(|index| batch.get(index)) {
                 self.read -= 1;
-                self.reject(line.number, reason, &line.raw)?;
+                self.reject(sent.number, reason, &sent.raw)?;
             }
         }
         Ok(())
@@ -168,7 +192,7 @@ impl Run<'_> {
         self.read += 1;
         self.rejected += 1;
         if self.rejected <= SHOWN_REJECTS {
-            self.bar.suspend(|| output::note(&format!("line {number}: {reason}")));
+            self.bar.suspend(|| output::note(&format!("{} {number}: {reason}", self.noun)));
         }
         if let Some(file) = &mut self.rejects {
             writeln!(file, "{}", raw.trim_end())?;
@@ -180,12 +204,12 @@ impl Run<'_> {
         self.bar.finish_and_clear();
         if self.rejected > SHOWN_REJECTS {
             let more = self.rejected - SHOWN_REJECTS;
-            output::note(&format!("… and {more} more rejected lines"));
+            output::note(&format!("… and {more} more rejected {}s", self.noun));
         }
         if let Some(file) = &mut self.rejects {
             file.flush()?;
         }
-        let Self { read, imported, rejected, .. } = self;
+        let Self { read, imported, rejected, noun, .. } = self;
         if self.command.common.json {
             let result = json!({ "read": read, "imported": imported, "rejected": rejected });
             output::json(&result)?;
@@ -193,79 +217,10 @@ impl Run<'_> {
             let number = |count: u64| output::grouped(i64::try_from(count).unwrap_or(i64::MAX));
             let imported = output::grouped(imported);
             let (read, rejected) = (number(read), number(rejected));
-            output::text(&format!("Read {read} lines: {imported} imported, {rejected} rejected"))?;
+            output::text(&format!(
+                "Read {read} {noun}s: {imported} imported, {rejected} rejected"
+            ))?;
         }
         Ok(if rejected > 0 { ExitCode::from(SOME_REJECTED) } else { ExitCode::SUCCESS })
-    }
-}
-
-/// What one line says, in the form that the API takes; anything else would be refused with all the
-/// lines around it.
-fn parse(raw: &str) -> Result<Value, String> {
-    let value: Value = serde_json::from_str(raw).map_err(|error| format!("is no JSON: {error}"))?;
-    let Value::Object(fields) = value else { return Err("is no JSON object".to_owned()) };
-    let row: serde_json::Map<String, Value> = fields
-        .into_iter()
-        .filter(|(name, value)| FIELDS.contains(&name.as_str()) && !value.is_null())
-        .collect();
-    for (name, value) in &row {
-        let is_good = match name.as_str() {
-            "vector" => value.as_array().is_some_and(|list| list.iter().all(Value::is_number)),
-            _ => value.is_string(),
-        };
-        if !is_good {
-            let wanted = if name == "vector" { "a list of numbers" } else { "a text" };
-            return Err(format!("`{name}` must be {wanted}"));
-        }
-    }
-    let length = row.get("vector").and_then(Value::as_array).map_or(0, Vec::len);
-    if length == 0 || length > limits::DIMENSIONS {
-        let most = limits::DIMENSIONS;
-        return Err(format!("`vector` must hold 1 to {most} numbers, but holds {length}"));
-    }
-    Ok(Value::Object(row))
-}
-
-fn skip_rest(lines: &mut impl BufRead) -> std::io::Result<()> {
-    loop {
-        let bytes = lines.fill_buf()?;
-        let end = bytes.iter().position(|byte| *byte == b'\n');
-        let (count, is_end) = (end.map_or(bytes.len(), |end| end + 1), end.is_some());
-        let is_empty = bytes.is_empty();
-        lines.consume(count);
-        if is_end || is_empty {
-            return Ok(());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_taken_apart_before_it_is_sent() {
-        let good = r#"{"id": "song:1", "vector": [1, -2.5], "sourceText": "a", "model": "x", "externalId": null}"#;
-        let row = parse(good).unwrap();
-        assert_eq!(row, json!({ "id": "song:1", "vector": [1, -2.5], "sourceText": "a" }));
-        for bad in [
-            "nonsense",
-            "[1]",
-            "{}",
-            r#"{"vector": []}"#,
-            r#"{"vector": [1, null]}"#,
-            r#"{"vector": [NaN]}"#,
-            r#"{"vector": "1"}"#,
-            r#"{"vector": [1], "id": 7}"#,
-        ] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn the_rest_of_a_long_line_is_skipped() {
-        let mut lines = "rest of it\nnext".as_bytes();
-        skip_rest(&mut lines).unwrap();
-        assert_eq!(lines, b"next");
     }
 }

@@ -4,6 +4,7 @@ mod configure;
 mod import;
 mod progress;
 mod show;
+mod vector_rows;
 
 use std::io::{IsTerminal, stdin};
 use std::process::ExitCode;
