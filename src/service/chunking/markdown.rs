@@ -103,6 +103,7 @@ impl<'a> Scanner<'a> {
         } else if indent >= 4 {
             self.deep_line(start);
         } else {
+            self.hidden.begin(content, start + line.len() - content.len());
             self.plain_line(content, indent, start, end);
         }
     }
@@ -127,8 +128,6 @@ impl<'a> Scanner<'a> {
     }
 
     fn plain_line(&mut self, content: &str, indent: usize, start: usize, end: usize) {
-        // So little is spaces, and a byte each.
-        self.hidden.begin(content, start + indent);
         if let Some(heading) = atx(content) {
             self.push_heading(heading, start, end, end);
         } else if let (Open::Paragraph(first), Some(level)) = (self.open, underline(content)) {

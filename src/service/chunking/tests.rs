@@ -137,6 +137,14 @@ fn comments_and_empty_anchors_are_in_no_piece_but_in_code_they_stay() {
     assert_eq!(found, expected);
 }
 
+#[test]
+fn a_comment_behind_other_spaces_than_ascii_is_found_where_it_stands() {
+    let space = "\u{3000}".repeat(9);
+    let found =
+        pieces(&format!("{space}<!-- {} --> said\n\n\u{a0}<a id=\"é\"></a>\n", "é".repeat(30)));
+    assert_eq!(found, [pair("", &format!("{space} said"))]);
+}
+
 /// A document of blocks that nest as they come.
 fn document() -> impl Strategy<Value = String> {
     let block = prop_oneof![
@@ -176,7 +184,7 @@ proptest! {
 
     #[test]
     fn any_text_at_all_is_cut_into_pieces_that_fit(
-        text in "(\\PC|[\n\r\t #>`*\\-<&;/|=~\\[\\]()!a]|<div>|<h1>|</h1>|<pre>|\u{0}|\u{202e}){0,400}",
+        text in "(\\PC|[\n\r\t #>`*\\-<&;/|=~\\[\\]()!a]|<div>|<h1>|</h1>|<pre>|\n[ \u{a0}\u{3000}]{0,3}<!--|-->|<a id=\"é\"></a>|\u{0}|\u{202e}){0,400}",
         max_tokens in 1_usize..80,
     ) {
         // Some signs are several tokens, and every text has two more, as for many models.
