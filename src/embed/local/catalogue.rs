@@ -19,6 +19,13 @@ pub(super) struct Card {
     pub(super) known: Option<Model>,
 }
 
+impl Card {
+    /// Whether texts are computed one by one, because a vector would depend on the texts beside its own.
+    pub(super) fn is_alone(&self) -> bool {
+        self.quantization == QuantizationMode::Dynamic
+    }
+}
+
 /// What stands before a text, because the model was trained so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Prefixes {

@@ -10,7 +10,6 @@ mod session;
 mod work;
 
 use async_trait::async_trait;
-use fastembed::QuantizationMode;
 
 use self::batch::Limits;
 use self::catalogue::Card;
@@ -48,11 +47,9 @@ impl LocalEmbedder {
             batch: batch_of(card.dimensions),
             price: None,
         };
-        let (limits, sessions) = match card.quantization {
-            QuantizationMode::Dynamic => {
-                (Limits::ALONE, SESSIONS_ALONE.min(settings.threads).max(1))
-            }
-            QuantizationMode::None | QuantizationMode::Static => (Limits::TOGETHER, 1),
+        let (limits, sessions) = match card.is_alone() {
+            true => (Limits::ALONE, SESSIONS_ALONE.min(settings.threads).max(1)),
+            false => (Limits::TOGETHER, 1),
         };
         let unload_after = settings.unload_after;
         let mut settings = settings.clone();

@@ -15,7 +15,7 @@ use fastembed::{
 use tokio::sync::oneshot;
 
 use super::runtime;
-use super::session::{Scratch, chain, providers};
+use super::session::{Arena, chain, providers};
 use crate::embed::{Error, LocalSettings, RerankSettings, Reranker};
 
 /// Tokens of a question and a text together that are read; the rest of the text is cut off.
@@ -133,7 +133,7 @@ impl Engine {
             Source::Folder(folder) => {
                 let options = RerankInitOptionsUserDefined::new()
                     .with_environment(environment)
-                    .with_execution_providers(providers(Scratch::Returned))
+                    .with_execution_providers(providers(Arena::Off))
                     .with_max_length(MAX_TOKENS)
                     .with_intra_threads(self.settings.threads);
                 let model = UserDefinedRerankingModel::new(folder.join(GRAPH), tokenizer(folder)?);
@@ -143,7 +143,7 @@ impl Engine {
             Source::Hub(model) => {
                 let options = RerankInitOptions::new(model.clone())
                     .with_environment(environment)
-                    .with_execution_providers(providers(Scratch::Returned))
+                    .with_execution_providers(providers(Arena::Off))
                     .with_max_length(MAX_TOKENS)
                     .with_intra_threads(self.settings.threads)
                     .with_cache_dir(self.settings.cache_dir.clone())

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use fastembed::{
     EmbeddingModel, ExecutionProviderDispatch, InitOptionsUserDefined, OutputKey, Pooling,
-    QuantizationMode, SingleBatchOutput, TextEmbedding, TextInitOptions,
+    SingleBatchOutput, TextEmbedding, TextInitOptions,
 };
 use tokenizers_onnx::{PaddingParams, Tokenizer, TruncationParams};
 
@@ -64,15 +64,12 @@ impl Session {
         settings: &LocalSettings,
     ) -> Result<Self, Error> {
         let environment = runtime::environment(settings.onnx_runtime.as_deref())?;
-        let scratch = match card.quantization {
-            QuantizationMode::Dynamic => Scratch::Kept,
-            QuantizationMode::None | QuantizationMode::Static => Scratch::Returned,
-        };
+        let arena = if card.is_alone() { Arena::On } else { Arena::Off };
         let model = match source {
             Source::Folder(folder) => {
                 let options = InitOptionsUserDefined::new()
                     .with_environment(environment)
-                    .with_execution_providers(providers(scratch))
+                    .with_execution_providers(providers(arena))
                     .with_max_length(card.max_tokens)
                     .with_intra_threads(settings.threads);
                 TextEmbedding::try_new_from_user_defined(folder.read(card)?, options)
@@ -81,7 +78,7 @@ impl Session {
             Source::Hub(model, cache) => {
                 let options = TextInitOptions::new(model.clone())
                     .with_environment(environment)
-                    .with_execution_providers(providers(scratch))
+                    .with_execution_providers(providers(arena))
                     .with_max_length(card.max_tokens)
                     .with_intra_threads(settings.threads)
                     .with_cache_dir(cache.clone())
@@ -248,18 +245,18 @@ fn sum_of_tokens<'a>(
     sum
 }
 
-/// Where a graph keeps what it computes on the way.
+/// Whether a session keeps the memory of what it computes on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scratch {
+pub(super) enum Arena {
     /// It goes back after each call, which may have been a large one.
-    Returned,
+    Off,
     /// It stays at what the longest text took. For texts that are computed alone that is less than what the
     /// allocator of the system keeps of it in pieces.
-    Kept,
+    On,
 }
 
-pub(super) fn providers(scratch: Scratch) -> Vec<ExecutionProviderDispatch> {
-    vec![ort::ep::CPU::default().with_arena_allocator(scratch == Scratch::Kept).build()]
+pub(super) fn providers(arena: Arena) -> Vec<ExecutionProviderDispatch> {
+    vec![ort::ep::CPU::default().with_arena_allocator(arena == Arena::On).build()]
 }
 
 fn refused(error: &BoxError) -> Error {
