@@ -6,6 +6,8 @@ mod score;
 mod terms;
 mod within;
 
+use std::collections::HashMap;
+
 use pgvector::Vector;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};
@@ -42,7 +44,7 @@ pub struct Match<'a> {
 pub struct Found {
     pub candidates: Vec<Candidate>,
     /// The cosine similarities of those that have a vector, where they were asked for.
-    pub similarities: Vec<Candidate>,
+    pub similarities: HashMap<NodeId, f64>,
     /// Whether no row that was not looked at could stand among the candidates.
     pub is_exact: bool,
 }
@@ -50,7 +52,7 @@ pub struct Found {
 impl Found {
     /// What is found when nothing is looked for.
     pub fn none() -> Self {
-        Self { candidates: Vec::new(), similarities: Vec::new(), is_exact: true }
+        Self { candidates: Vec::new(), similarities: HashMap::new(), is_exact: true }
     }
 }
 
@@ -121,8 +123,8 @@ fn read(rows: &[PgRow]) -> Result<Found> {
     for row in rows {
         let id = NodeId { kind: rows::kind(row.try_get(1)?)?, id: row.try_get(0)? };
         found.candidates.push(Candidate { id, score: row.try_get(2)? });
-        if let Some(score) = row.try_get(3)? {
-            found.similarities.push(Candidate { id, score });
+        if let Some(similarity) = row.try_get(3)? {
+            found.similarities.insert(id, similarity);
         }
     }
     Ok(found)

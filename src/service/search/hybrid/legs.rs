@@ -1,10 +1,11 @@
 //! The two legs of a search: what meaning and what words propose.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
 use super::Plan;
+use crate::model::NodeId;
 use crate::model::hit::{Candidate, SearchStrategy, best_first};
 use crate::rank::Leg;
 use crate::service::search::as_limit;
@@ -38,8 +39,8 @@ pub(super) struct Asked {
 /// One leg's list, and whether there is more of it.
 struct Proposed {
     rows: Vec<Candidate>,
-    /// How similar the rows with the words are.
-    similarities: Vec<Candidate>,
+    /// How similar rows with the words are.
+    similarities: HashMap<NodeId, f64>,
     has_more: bool,
     strategy: SearchStrategy,
 }
@@ -48,7 +49,7 @@ impl Proposed {
     fn nothing() -> Self {
         Self {
             rows: Vec::new(),
-            similarities: Vec::new(),
+            similarities: HashMap::new(),
             has_more: false,
             strategy: SearchStrategy::FullText,
         }
@@ -57,9 +58,7 @@ impl Proposed {
     /// Cuts the list, best first, to a size.
     fn cut(mut self, size: usize) -> Self {
         self.has_more |= self.rows.len() > size;
-        for last in self.rows.drain(size.min(self.rows.len())..) {
-            self.similarities.retain(|row| row.id != last.id);
-        }
+        self.rows.truncate(size);
         self
     }
 }
@@ -94,7 +93,7 @@ impl Services {
         // say of rows that only meaning found is not asked: it took a third of the time again and moved
         // nothing on three test collections.
         let filled = match semantic.has_more {
-            true => lacking(text.similarities, &semantic.rows),
+            true => lacking(&text, &semantic.rows),
             false => Vec::new(),
         };
         Ok(Legs {
@@ -210,13 +209,16 @@ impl Services {
     }
 }
 
-/// The similarities of rows that a list lacks, best first.
-fn lacking(similarities: Vec<Candidate>, list: &[Candidate]) -> Vec<Candidate> {
-    let known: HashSet<Uuid> = list.iter().map(|row| row.id.id).collect();
-    let mut lacking = similarities;
-    lacking.retain(|row| !known.contains(&row.id.id));
-    lacking.sort_by(|a, b| best_first((a.score, a.id.id), (b.score, b.id.id)));
-    lacking
+/// The similarities of rows with the words that a list lacks, best first.
+fn lacking(text: &Proposed, list: &[Candidate]) -> Vec<Candidate> {
+    let known: HashSet<NodeId> = list.iter().map(|row| row.id).collect();
+    let lacking = text.rows.iter().map(|row| row.id).filter(|id| !known.contains(id));
+    let measured = lacking.filter_map(|id| {
+        text.similarities.get(&id).map(|similarity| Candidate { id, score: *similarity })
+    });
+    let mut measured: Vec<Candidate> = measured.collect();
+    measured.sort_by(|a, b| best_first((a.score, a.id.id), (b.score, b.id.id)));
+    measured
 }
 
 impl Legs {
