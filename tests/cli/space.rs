@@ -23,6 +23,19 @@ fn with_songs() -> Place {
     place
 }
 
+/// A second space that holds nothing yet, and the songs with their texts.
+fn with_second_space() -> (Place, Vec<Value>) {
+    let place = with_songs();
+    let create =
+        ["space", "create", "second", "--backend", "static", "--kinds", "song", "--no-backfill"];
+    place.run(&create).with_code(0);
+    let server = Server::start(&place, &["--no-worker"]);
+    let body = server.execute(&server.token, "{ songs { nodes { externalId body } } }", &json!({}));
+    server.stop();
+    let songs = body["data"]["songs"]["nodes"].as_array().expect("songs are listed").clone();
+    (place, songs)
+}
+
 fn state(place: &Place, space: &str) -> Option<Value> {
     let spaces = place.run(&["space", "list", "--json"]).with_code(0).json();
     spaces.as_array()?.iter().find(|found| found["name"] == space).cloned()
@@ -91,14 +104,7 @@ fn a_server_fills_a_space_while_the_command_watches() {
 
 #[test]
 fn vectors_come_from_a_file_and_bad_lines_are_named_and_kept() {
-    let place = with_songs();
-    let create =
-        ["space", "create", "second", "--backend", "static", "--kinds", "song", "--no-backfill"];
-    place.run(&create).with_code(0);
-    let server = Server::start(&place, &["--no-worker"]);
-    let body = server.execute(&server.token, "{ songs { nodes { externalId body } } }", &json!({}));
-    let songs = body["data"]["songs"]["nodes"].as_array().unwrap().clone();
-    server.stop();
+    let (place, songs) = with_second_space();
     let vector: Vec<f64> = (0..256).map(|place| f64::from(place % 7) - 2.5).collect();
     let line = |song: &Value, vector: Value| {
         json!({ "externalId": song["externalId"], "vector": vector, "sourceText": song["body"] })
@@ -181,14 +187,7 @@ fn write_parquet(
 
 #[test]
 fn vectors_come_from_a_parquet_file() {
-    let place = with_songs();
-    let create =
-        ["space", "create", "second", "--backend", "static", "--kinds", "song", "--no-backfill"];
-    place.run(&create).with_code(0);
-    let server = Server::start(&place, &["--no-worker"]);
-    let body = server.execute(&server.token, "{ songs { nodes { externalId body } } }", &json!({}));
-    server.stop();
-    let songs = body["data"]["songs"]["nodes"].as_array().unwrap();
+    let (place, songs) = with_second_space();
     let text = |song: &Value, field: &str| song[field].as_str().unwrap().to_owned();
     let good: Vec<f32> = (0..256_i16).map(|place| f32::from(place % 7) - 2.5).collect();
     let not_a_number = [&good[..255], &[f32::NAN]].concat();
